@@ -1,0 +1,1 @@
+"""Core capabilities that every business capability may build on."""

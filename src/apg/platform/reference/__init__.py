@@ -1,0 +1,1 @@
+"""Reference data shared by all capabilities: units and exchange rates."""
