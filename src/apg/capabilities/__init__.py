@@ -1,0 +1,1 @@
+"""The business capabilities composed by the kernel."""

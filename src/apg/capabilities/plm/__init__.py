@@ -1,0 +1,1 @@
+"""Product lifecycle management."""
