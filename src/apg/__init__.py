@@ -1,0 +1,1 @@
+"""APG: open product-lifecycle and sustainability software."""

@@ -1,0 +1,1 @@
+"""The kernel composes capabilities, opens a unit of work, guards it, commits it, records it."""

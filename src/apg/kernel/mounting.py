@@ -1,0 +1,207 @@
+"""Mounting: a composition becomes a running application, or refuses to start."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from apg.kernel import observe, security_events
+from apg.kernel.composition import Composition, CompositionError
+from apg.kernel.errors import AppError
+from apg.kernel.runtime import Runtime
+from apg.kernel.settings import Settings
+from apg.kernel.texts import add_catalogue
+from apg.kernel.web.authentication import (
+	AuthenticationMiddleware,
+	Openings,
+	scope_of_moment,
+	to_login,
+)
+from apg.kernel.web.envelopes import ErrorForms, as_app_error
+from apg.kernel.web.guarded_route import guard_of, is_public
+from apg.kernel.web.middleware import EdgeMiddleware
+from apg.kernel.web.pages import Frame, MenuGroup, MenuLink, PageEngine
+from apg.kernel.work import Work
+
+UI = Path(__file__).resolve().parent.parent / "ui"
+Starter = Callable[[FastAPI], Awaitable[Runtime]]
+
+
+def mount(
+	composition: Composition,
+	settings: Settings,
+	start: Callable[[FastAPI, AsyncExitStack], Awaitable[Runtime]],
+) -> FastAPI:
+	"""The application of a composition. Raises CompositionError for a route without a guard.
+
+	`start` makes the Runtime when the process begins to serve and registers what to close.
+	"""
+
+	@asynccontextmanager
+	async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+		async with AsyncExitStack() as stack:
+			app.state.runtime = await start(app, stack)
+			yield
+
+	app = FastAPI(
+		title="APG",
+		version="1.0",
+		description="Product lifecycle and sustainability, on one composed platform.",
+		lifespan=lifespan,
+		openapi_url="/openapi.json",
+		docs_url=None,
+		redoc_url=None,
+		separate_input_output_schemas=False,
+	)
+	forms = ErrorForms(
+		tuple(api.prefix for c in composition.capabilities for api in c.apis if api.envelope == "ok")
+	)
+	app.state.error_forms = forms
+	app.state.composition = composition
+	app.state.pages = engine = _engine(composition, settings)
+	openings = Openings(settings.body_limit)
+	openings.open_below("/static/")
+	for capability in composition.capabilities:
+		for api in capability.apis:
+			for router in api.routers:
+				app.include_router(router, prefix=api.prefix)
+		for pages in capability.pages:
+			for router in pages.routers:
+				app.include_router(router, prefix=pages.prefix)
+	_static(app, composition)
+	_check_routes(app, openings)
+
+	def refuse(request: Request, error: AppError) -> Response:
+		if request.url.path.startswith("/api/") or not (
+			"text/html" in request.headers.get("accept", "")
+			or request.headers.get("hx-request") == "true"
+		):
+			state = request.scope.get("state", {})
+			return forms.response(error, request.url.path, str(state.get("request_id", "")))
+		if error.status == 401 and (answer := to_login(request)) is not None:
+			return answer
+		return engine.error(request, error)
+
+	async def handle(request: Request, error: Exception) -> Response:
+		known = as_app_error(error)
+		if known.status >= 500 and not isinstance(error, AppError):
+			observe.unexpected(error)
+		if known.status == 403:
+			state = request.scope.get("state", {})
+			route = request.scope.get("route")
+			await security_events.record(
+				request.app.state.runtime,
+				"denied",
+				route=f"{request.method} {getattr(route, 'path', request.url.path)}",
+				address=str(state.get("client_address", "")),
+				agent=request.headers.get("user-agent", "")[:200],
+				principal=request.scope.get("principal"),
+			)
+		return refuse(request, known)
+
+	for kind in (AppError, HTTPException, RequestValidationError, Exception):
+		app.add_exception_handler(kind, handle)
+	app.add_middleware(AuthenticationMiddleware, openings=openings, refuse=refuse)
+	app.add_middleware(EdgeMiddleware, settings=settings)
+	return app
+
+
+def _engine(composition: Composition, settings: Settings) -> PageEngine:
+	folders: list[Path | tuple[str, str]] = [UI / "templates"]
+	for capability in composition.capabilities:
+		folder = capability.folder
+		for templates in sorted(folder.glob("**/templates")):
+			folders.append(templates)
+		add_catalogue(folder / "locales")
+	add_catalogue(UI / "locales")
+	return PageEngine(
+		folders,
+		UI / "static" / "dist" / "manifest.json",
+		lambda subject: _frame(subject, composition),
+		reload=settings.env == "development",
+	)
+
+
+def _frame(subject: Any, composition: Composition) -> Frame:
+	"""What the shell shows, of a Work (from the request being answered) or of a Request."""
+	scope = subject.scope if isinstance(subject, Request) else scope_of_moment.get()
+	assert scope is not None, "a page is rendered inside a request"
+	headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+	principal = subject.principal if isinstance(subject, Work) else scope.get("principal")
+	path: str = scope["path"]
+	menu: list[MenuGroup] = []
+	if principal is not None:
+		on = principal.enabled | composition.always_on
+		for capability, entries in composition.menu():
+			if capability.short not in on:
+				continue
+			links = [
+				MenuLink(
+					entry.label,
+					entry.href,
+					entry.icon,
+					active=path == entry.href or path.startswith(entry.href.rstrip("/") + "/"),
+				)
+				for entry in entries
+				if entry.permission is None or principal.may(entry.permission)
+			]
+			if links:
+				menu.append(MenuGroup(capability.title, links))
+	session = principal.session if principal else None
+	return Frame(
+		path=path,
+		principal=principal,
+		menu=menu,
+		csrf_token=session.csrf if session else "",
+		request_id=str(scope.get("state", {}).get("request_id", "")),
+		version="1.0",
+		locale=principal.locale if principal else "en",
+		headers=headers,
+	)
+
+
+def _static(app: FastAPI, composition: Composition) -> None:
+	for capability in composition.capabilities:
+		for static in sorted(capability.folder.glob("*/static")):
+			path = f"/static/{capability.short}/{static.parent.name}"
+			app.mount(path, StaticFiles(directory=static), name=path)
+	app.mount("/static", StaticFiles(directory=UI / "static"), name="static")
+
+
+def _check_routes(app: FastAPI, openings: Openings) -> None:
+	"""Every route has a guard or says why it is public; else the product does not start."""
+	problems: list[str] = []
+	for context in iter_route_contexts(app.routes):
+		route = context.original_route
+		path = context.path or getattr(route, "path", "")
+		if isinstance(route, Mount):
+			if not path.startswith("/static"):
+				problems.append(f"{path}: a mounted application has no guard; mount a router.")
+			continue
+		methods = set(getattr(route, "methods", None) or {"GET"})
+		pattern = getattr(context, "path_regex", None) or getattr(route, "path_regex", None)
+		if path == "/openapi.json" or is_public(route):
+			openings.open(path, pattern, methods)  # pyright: ignore
+			continue
+		guard = guard_of(route) if isinstance(route, APIRoute) else getattr(
+			getattr(route, "endpoint", None), "__guard__", None
+		)
+		if guard is None:
+			problems.append(
+				f"{sorted(methods)} {path} declares no permission; add `work: Annotated[Work, "
+				"allow(PERMISSION)]` or @public with a reason."
+			)
+			continue
+		if guard.body_limit:
+			openings.widen(pattern, methods, guard.body_limit)  # pyright: ignore
+		if guard.rate_class:
+			openings.classify(pattern, methods, guard.rate_class)  # pyright: ignore
+	if problems:
+		raise CompositionError(problems)

@@ -1,0 +1,77 @@
+"""The six database roles, and every function that may do more than its caller."""
+
+from typing import Any
+
+from apg.kernel.keys import RootKey
+
+LOGIN_ROLES = ("apg_app", "apg_worker", "apg_backup")
+SILENT_ROLES = ("apg_owner", "apg_search", "apg_system")
+EXTENSIONS = ("pg_trgm", "btree_gin", "btree_gist", "unaccent")
+
+# role → (attributes, settings of its sessions)
+ROLES: dict[str, tuple[str, dict[str, str]]] = {
+	"apg_owner": ("nologin nobypassrls", {"row_security": "off"}),
+	"apg_system": ("nologin bypassrls", {}),
+	"apg_search": ("nologin bypassrls", {}),
+	"apg_app": (
+		"login nobypassrls",
+		{
+			"statement_timeout": "10s",
+			"lock_timeout": "3s",
+			"idle_in_transaction_session_timeout": "30s",
+		},
+	),
+	"apg_worker": (
+		"login nobypassrls",
+		{
+			"statement_timeout": "5min",
+			"lock_timeout": "3s",
+			"idle_in_transaction_session_timeout": "5min",
+		},
+	),
+	"apg_backup": ("login bypassrls", {"default_transaction_read_only": "on"}),
+}
+
+# What may answer before a tenant is known, or does what no caller may: name → why. A test holds
+# this list against the catalogue of the database.
+PRIVILEGED_FUNCTIONS: dict[str, str] = {
+	"audit_row": "writes the trail, which no role may write by hand",
+	"tenant_ids": "schedulers open one Work per tenant",
+}
+
+
+def role_password(root: RootKey, role: str) -> str:
+	"""The password of a login role, derived from the root secret so that it is stored nowhere."""
+	return root.derive(f"database-role/{role}").hex()
+
+
+def ensure_roles(connection: Any, root: RootKey) -> None:
+	"""Creates the roles and sets their passwords and budgets; runs as the administrator."""
+	from sqlalchemy import text
+
+	known = {row[0] for row in connection.execute(text("select rolname from pg_roles"))}
+	# Several databases of one server share its roles: one migration at a time may touch them.
+	connection.execute(text("select pg_advisory_xact_lock(7267, 1)"))
+	for role, (attributes, budget) in ROLES.items():
+		verb = "alter" if role in known else "create"
+		password = f" password '{role_password(root, role)}'" if role in LOGIN_ROLES else ""
+		connection.execute(text(f"{verb} role {role} {attributes}{password}"))
+		for name, value in budget.items():
+			connection.execute(text(f"alter role {role} set {name} = '{value}'"))
+	# The owner hands functions over to the roles that run them, but never acts as them.
+	connection.execute(text("grant apg_system, apg_search to apg_owner with inherit false"))
+	connection.execute(text("grant apg_owner to current_user"))
+
+
+def ensure_schema(connection: Any) -> None:
+	"""Extensions and the rights on the schema; runs as the administrator in a new database."""
+	from sqlalchemy import text
+
+	for name in EXTENSIONS:
+		connection.execute(text(f"create extension if not exists {name} with schema public"))
+	connection.execute(text("revoke create on schema public from public"))
+	connection.execute(text("grant all on schema public to apg_owner"))
+	connection.execute(text("grant usage, create on schema public to apg_system, apg_search"))
+	connection.execute(
+		text("grant usage on schema public to apg_app, apg_worker, apg_backup")
+	)

@@ -1,0 +1,96 @@
+"""What was refused or read: aggregated, so that a flood costs one row; written after the refusal."""
+
+from sqlalchemy import text
+
+from apg.kernel.principal import Principal
+from apg.kernel.runtime import Runtime
+
+RISK: dict[str, str] = {
+	"denied": "low",
+	"unauthenticated": "low",
+	"login_failed": "medium",
+	"token_reuse": "high",
+	"key_revoked": "medium",
+	"session_revoked": "low",
+	"export": "low",
+	"download": "low",
+	"verify_failed": "critical",
+	"tenant_mismatch": "medium",
+	"cross_site": "medium",
+	"operator_entry": "high",
+}
+
+DDL: tuple[str, ...] = (
+	"""
+	create table security_events (
+		id uuid primary key default gen_random_uuid(),
+		tenant_id uuid,
+		kind text not null,
+		risk text not null check (risk in ('low', 'medium', 'high', 'critical')),
+		subject text not null,
+		route text not null,
+		minute timestamptz not null,
+		times integer not null default 1,
+		user_id uuid,
+		address text not null,
+		agent text not null,
+		first_at timestamptz not null default clock_timestamp(),
+		last_at timestamptz not null default clock_timestamp(),
+		constraint uq_security_events unique nulls not distinct
+			(tenant_id, kind, subject, route, minute)
+	)
+	""",
+	"create index ix_security_events_tenant on security_events (tenant_id, last_at)",
+	"comment on table security_events is 'keep=400 days'",
+	"""
+	create function security_event(p_tenant uuid, p_kind text, p_risk text, p_subject text,
+		p_route text, p_user uuid, p_address text, p_agent text) returns void
+	language sql security definer set search_path = pg_catalog, public as $$
+		insert into security_events as e (tenant_id, kind, risk, subject, route, minute, user_id,
+			address, agent)
+		values (p_tenant, p_kind, p_risk, left(p_subject, 200), left(p_route, 200),
+			date_trunc('minute', clock_timestamp()), p_user, left(p_address, 64), left(p_agent, 200))
+		on conflict (tenant_id, kind, subject, route, minute) do update
+			set times = e.times + 1, last_at = clock_timestamp()
+	$$
+	""",
+	"grant select, insert, update on security_events to apg_system",
+	"alter function security_event owner to apg_system",
+	"revoke all on function security_event from public",
+	"grant execute on function security_event to apg_app, apg_worker",
+	"grant select on security_events to apg_app, apg_worker, apg_backup",
+	"alter table security_events enable row level security",
+	"alter table security_events force row level security",
+	"create policy tenant on security_events for select using (tenant_id = "
+	"(select nullif(current_setting('app.current_tenant_id', true), '')::uuid))",
+	"create policy reach on security_events as restrictive using ("
+	"(select current_setting('app.reach', true)) = 'member')",
+)
+
+
+async def record(
+	runtime: Runtime,
+	kind: str,
+	*,
+	route: str,
+	address: str,
+	agent: str = "",
+	principal: Principal | None = None,
+	tenant_id: str | None = None,
+	subject: str | None = None,
+) -> None:
+	"""Adds one to the row of (who, route, minute), in a short transaction of its own."""
+	async with runtime.engine.begin() as connection:
+		await connection.execute(
+			text("select security_event(:tenant, :kind, :risk, :subject, :route, :user, :addr, :agent)"),
+			{
+				"tenant": principal.tenant_id if principal else tenant_id,
+				"kind": kind,
+				"risk": RISK[kind],
+				"subject": subject or (principal.actor_key if principal else address),
+				"route": route,
+				"user": principal.user_id if principal else None,
+				"addr": address,
+				"agent": agent,
+			},
+		)

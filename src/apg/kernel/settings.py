@@ -1,0 +1,65 @@
+"""Settings of the platform, read once from the environment (prefix APG_)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CapabilitySettings(BaseSettings):
+	"""The base of a capability's own settings; give it `env_prefix="APG_<SHORT>_"`."""
+
+	model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+
+
+class Settings(BaseSettings):
+	"""What the operator decides; every name is documented in `.env.example`."""
+
+	model_config = SettingsConfigDict(env_prefix="APG_", extra="ignore", populate_by_name=True)
+
+	env: Literal["development", "production", "test"] = "production"
+	home: Path = Path(".apg")
+	host: str = "127.0.0.1"
+	port: int = 8000
+	public_url: str = ""
+	secret_key: str = Field(
+		default="", validation_alias=AliasChoices("APG_SECRET_KEY", "SECRET_KEY"), repr=False
+	)
+	database_url: str = Field(
+		default="", validation_alias=AliasChoices("APG_DATABASE_URL", "DATABASE_URL"), repr=False
+	)
+	database_admin_url: str = Field(default="", repr=False)
+	database_direct_url: str = Field(default="", repr=False)
+	redis_url: str = Field(
+		default="", validation_alias=AliasChoices("APG_REDIS_URL", "REDIS_URL"), repr=False
+	)
+	processes: int = Field(default=2, ge=1, le=64)
+	pool_size: int | None = Field(default=None, ge=1, le=50)
+	pool_wait_seconds: float = 5.0
+	allowed_hosts: str = "localhost,127.0.0.1,[::1],testserver"
+	trusted_proxies: str = ""
+	rate_tier: Literal["default", "strict", "wide"] = "default"
+	body_limit: int = 1_000_000
+	upload_limit: int = 100_000_000
+	access_token_minutes: int = 10
+	refresh_token_days: int = 14
+	session_hours: int = 12
+	stream_seconds: int = 300
+	slow_operation_ms: int = 1_000
+	log_level: str = "INFO"
+	log_format: Literal["json", "console"] = "json"
+	metrics_token: str = Field(default="", repr=False)
+	metrics_dir: str = ""
+	sentry_dsn: str = Field(
+		default="", validation_alias=AliasChoices("APG_SENTRY_DSN", "SENTRY_DSN"), repr=False
+	)
+
+	@property
+	def base_url(self) -> str:
+		"""Where people reach the product: APG_PUBLIC_URL, else the address it listens on."""
+		return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+	@property
+	def secure_cookies(self) -> bool:
+		return self.base_url.startswith("https://")

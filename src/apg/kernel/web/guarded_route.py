@@ -1,0 +1,203 @@
+"""The route that cannot be open by mistake: it checks the right, then opens the Work."""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from apg.kernel.errors import NotFound, PermissionDenied, UnsupportedKind
+from apg.kernel.permissions import Permission
+from apg.kernel.principal import Principal
+from apg.kernel.runtime import Runtime
+from apg.kernel.texts import _
+from apg.kernel.web import idempotency
+from apg.kernel.web.wire import from_wire
+from apg.kernel.work import Origin, Work, open_work
+
+work_of_moment: ContextVar[Work | None] = ContextVar("work_of_moment", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+	"""What a route asks of its caller, and how much it may be sent.
+
+	`permission` None admits every signed-in member (own account, inbox). `body_limit` in bytes
+	replaces the platform's; `rate_class` names the bucket when it is not read or write.
+	"""
+
+	permission: Permission | None
+	body_limit: int | None = None
+	rate_class: str | None = None
+	form: bool = False
+
+	def admit(self, principal: Principal | None, runtime: Runtime) -> Principal:
+		"""Raises PermissionDenied; NotFound when the capability is off for the tenant."""
+		if principal is None:
+			raise PermissionDenied
+		wanted = self.permission
+		if wanted is None:
+			return principal
+		if wanted.capability not in principal.enabled and (
+			wanted.capability not in runtime.composition.always_on
+		):
+			raise NotFound
+		if not principal.may(wanted):
+			raise PermissionDenied(_("Permission '{name}' required", name=str(wanted)))
+		return principal
+
+	@property
+	def action(self) -> str:
+		return str(self.permission) if self.permission else "account.self"
+
+
+def allow(
+	permission: Permission | None,
+	*,
+	body_limit: int | None = None,
+	rate_class: str | None = None,
+	form: bool = False,
+) -> Any:
+	"""The mark of a route, and how it receives its Work: `work: Annotated[Work, allow(X)]`.
+
+	`form=True` accepts form and file bodies; every other route takes JSON alone.
+	"""
+
+	async def current_work(request: Request) -> Work:
+		return request.state.work
+
+	current_work.guard = Guard(permission, body_limit, rate_class, form)  # type: ignore[attr-defined]
+	return Depends(current_work)
+
+
+def signed_in(**options: Any) -> Any:
+	"""For what every signed-in member may do with what is his own."""
+	return allow(None, **options)
+
+
+def public(reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+	"""Marks a route that answers without a credential, and says why."""
+
+	def mark(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+		endpoint.__public__ = reason  # type: ignore[attr-defined]
+		return endpoint
+
+	return mark
+
+
+def guard_of(route: APIRoute) -> Guard | None:
+	"""The guard among the route's dependencies."""
+	for dependency in route.dependant.dependencies:
+		guard = getattr(dependency.call, "guard", None)
+		if isinstance(guard, Guard):
+			return guard
+	return None
+
+
+def is_public(route: Any) -> bool:
+	return bool(getattr(getattr(route, "endpoint", None), "__public__", None))
+
+
+def runtime_of(request: Request) -> Runtime:
+	return request.app.state.runtime
+
+
+def origin_of(request: Request, door: str | None = None) -> Origin:
+	state = request.scope.get("state", {})
+	path = request.scope["path"]
+	return Origin(
+		door=door or ("api" if path.startswith("/api/") else "page"),
+		request_id=str(state.get("request_id", "")),
+		address=str(state.get("client_address", "")),
+		agent=request.headers.get("user-agent", "")[:200],
+		started=float(state.get("started", 0.0)),
+	)
+
+
+class _ExactRequest(Request):
+	"""A request whose JSON keeps fractions exact and whose depth is bounded."""
+
+	async def json(self) -> Any:
+		return from_wire(await self.body())
+
+
+def _flushed(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+	"""Flushes when the endpoint returns: constraints are settled before anything is rendered."""
+
+	@functools.wraps(endpoint)
+	async def run(*args: Any, **kwargs: Any) -> Any:
+		answer = endpoint(*args, **kwargs)
+		if inspect.isawaitable(answer):
+			answer = await answer
+		work = work_of_moment.get()
+		if work is not None:
+			await work.flush()
+		return answer
+
+	return run
+
+
+class GuardedRoute(APIRoute):
+	"""One request, one permission, one transaction; the answer leaves after the commit."""
+
+	def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+		super().__init__(path, _flushed(endpoint), **options)
+
+	def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+		guard, run = guard_of(self), super().get_route_handler()
+		if guard is None:
+			return run
+		safe = not (set(self.methods or ()) - {"GET", "HEAD", "OPTIONS"})
+		read_only = safe or (guard.permission is not None and guard.permission.reads)
+
+		async def handle(request: Request) -> Response:
+			runtime = runtime_of(request)
+			principal = guard.admit(request.scope.get("principal"), runtime)
+			request = _ExactRequest(request.scope, request.receive)
+			if not safe:
+				_check_kind(request, guard)
+			origin = origin_of(request)
+
+			async def answer(work: Work) -> Response:
+				request.state.work = work
+				work.if_match = request.headers.get("if-match")
+				token = work_of_moment.set(work)
+				try:
+					return await run(request)
+				finally:
+					work_of_moment.reset(token)
+
+			key = None if safe else request.headers.get("idempotency-key")
+			if key is not None:
+				return await idempotency.once(
+					runtime, principal, guard.action, origin, request, key, answer
+				)
+			async with open_work(
+				runtime, principal, action=guard.action, origin=origin, read_only=read_only
+			) as work:
+				return await answer(work)
+
+		return handle
+
+
+def _check_kind(request: Request, guard: Guard) -> None:
+	kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+	if not kind or kind == "application/json" or kind.endswith("+json"):
+		return
+	forms = ("application/x-www-form-urlencoded", "multipart/form-data")
+	if kind in forms and (guard.form or not request.scope["path"].startswith("/api/")):
+		return
+	if guard.form:
+		return
+	raise UnsupportedKind(_("Send the body as application/json."))
+
+
+class Router(APIRouter):
+	"""A router whose routes are guarded."""
+
+	def __init__(self, **options: Any) -> None:
+		super().__init__(route_class=GuardedRoute, **options)

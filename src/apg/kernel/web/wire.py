@@ -1,0 +1,147 @@
+"""The wire forms, in one place: amounts keep their digits, times are UTC with `Z`, ids are text."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from apg.kernel.errors import Malformed
+from apg.kernel.stamps import is_id
+from apg.kernel.texts import _
+
+MAX_DIGITS = 20
+MAX_DEPTH = 64
+
+
+def parse_amount(value: Any) -> Decimal:
+	"""A Decimal from a JSON number or its text; never by way of a binary float."""
+	if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+		raise PydanticCustomError("amount", _("Give a number, or a number as text."))
+	try:
+		amount = Decimal(value.strip() if isinstance(value, str) else value)
+	except InvalidOperation:
+		raise PydanticCustomError(
+			"amount", _("This is not a number; write it like 1250.75, without separators.")
+		) from None
+	if not amount.is_finite():
+		raise PydanticCustomError("amount", _("NaN and Infinity are not accepted."))
+	_sign, digits, exponent = amount.as_tuple()
+	if len(digits) > MAX_DIGITS or not -MAX_DIGITS <= int(exponent) <= MAX_DIGITS:
+		raise PydanticCustomError("amount", _("Give at most 20 digits."))
+	whole = max(0, len(digits) + int(exponent))
+	if whole > 14 or max(0, -int(exponent)) > 6:
+		trimmed = amount.normalize()
+		if whole > 14 or max(0, -int(trimmed.as_tuple().exponent)) > 6:
+			raise PydanticCustomError(
+				"amount", _("Give at most 14 digits before and 6 after the decimal point.")
+			)
+	return amount
+
+
+def amount_text(amount: Decimal) -> str:
+	"""The digits of an amount without trailing zeros, never in exponent form."""
+	text = format(amount, "f")
+	return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+Amount = Annotated[
+	Decimal,
+	BeforeValidator(parse_amount),
+	PlainSerializer(lambda amount: json.loads(amount_text(amount)), when_used="json"),
+	WithJsonSchema({"type": "number", "description": "exact; accepted as a number or as text"}),
+]
+
+
+def _aware(moment: datetime) -> datetime:
+	if moment.tzinfo is None:
+		raise PydanticCustomError(
+			"timezone", _("Give the time with its zone, for example 2026-03-01T00:00:00Z.")
+		)
+	return moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+def _id(text: str) -> str:
+	if not is_id(text):
+		raise PydanticCustomError("id", _("This is not an id (a UUID in lower case)."))
+	return text
+
+
+IdText = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
+
+
+def _text(value: str) -> str:
+	for character in value:
+		if (character < " " and character not in "\n\t\r") or character == "\x7f":
+			raise PydanticCustomError("control", _("Control characters are not accepted."))
+	return value
+
+
+Line = Annotated[str, AfterValidator(_text)]
+
+
+def moment_text(moment: datetime) -> str:
+	"""RFC 3339 in UTC with `Z`; a fraction only when it is not zero."""
+	text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+	fraction = f"{moment.microsecond:06d}".rstrip("0")
+	return f"{text}.{fraction}Z" if fraction else f"{text}Z"
+
+
+def _form(value: Any) -> Any:
+	if isinstance(value, Decimal):
+		return orjson.Fragment(amount_text(value))
+	if isinstance(value, datetime):
+		return moment_text(value)
+	if isinstance(value, date):
+		return value.isoformat()
+	if isinstance(value, (set, frozenset)):
+		return sorted(value)
+	if hasattr(value, "model_dump"):
+		return value.model_dump()
+	raise TypeError(f"{type(value).__name__} has no wire form")
+
+
+def to_wire(value: Any) -> bytes:
+	"""Any plain value as JSON in the wire forms; `orjson.Fragment` passes finished JSON through."""
+	return orjson.dumps(
+		value, default=_form, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_SERIALIZE_NUMPY
+	)
+
+
+def from_wire(body: bytes) -> Any:
+	"""A request body, with fractions exact and depth bounded. Raises Malformed."""
+	if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+		depth = deepest = 0
+		quoted = escaped = False
+		for byte in body:
+			if quoted:
+				escaped, quoted = (not escaped and byte == 92), escaped or byte != 34
+			elif byte == 34:
+				quoted = True
+			elif byte in (91, 123):
+				depth += 1
+				deepest = max(deepest, depth)
+			elif byte in (93, 125):
+				depth -= 1
+		if deepest > MAX_DEPTH:
+			raise Malformed(_("The JSON is nested deeper than {n} levels.", n=MAX_DEPTH))
+
+	def refuse(word: str) -> Any:
+		raise Malformed(_("{word} is not JSON.", word=word))
+
+	try:
+		return json.loads(body, parse_float=Decimal, parse_constant=refuse, parse_int=_whole)
+	except (ValueError, RecursionError):
+		raise Malformed(_("The body is not valid JSON.")) from None
+
+
+def _whole(text: str) -> int:
+	if len(text) > 40:
+		raise Malformed(_("A number in the body has too many digits."))
+	return int(text)

@@ -1,0 +1,316 @@
+"""One request, task or batch is one transaction: lazily opened, bound, recorded, committed here."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from sqlalchemy import Executable, Select, event, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
+from sqlalchemy.orm.exc import StaleDataError
+
+from apg.kernel import json_rows, log, tasks
+from apg.kernel.database import Base
+from apg.kernel.errors import Conflict, NotFound, PreconditionFailed
+from apg.kernel.events import Event
+from apg.kernel.principal import Principal
+from apg.kernel.runtime import Runtime
+from apg.kernel.stamps import is_id, utc_now
+from apg.kernel.tenancy import Binding, TenantOwned, bind_statement
+from apg.kernel.texts import _
+
+if TYPE_CHECKING:
+	from apg.kernel.tasks import Task
+
+Entity = TypeVar("Entity", bound=Base)
+Port = TypeVar("Port")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+	"""Where a Work comes from: the door (`api`, `page`, `task`, `cli`) and the request's id."""
+
+	door: str
+	request_id: str = ""
+	address: str = ""
+	started: float = 0.0
+	agent: str = ""
+
+
+class Work:
+	"""The one handle a service gets: read, lock, add, publish, enqueue, ask a port.
+
+	Takes no connection until first use and never more than one. Only `open_work` commits.
+	"""
+
+	def __init__(
+		self,
+		runtime: Runtime,
+		principal: Principal,
+		action: str,
+		origin: Origin,
+		read_only: bool = False,
+	) -> None:
+		self.runtime = runtime
+		self.principal = principal
+		self.action = action
+		self.origin = origin
+		self.read_only = read_only
+		self.if_match: str | None = None
+		self._session: AsyncSession | None = None
+		self._events: list[Event] = []
+		self._tasks: list[tuple[Task, dict[str, Any]]] = []
+		self._after_commit: list[Callable[[], Awaitable[None]]] = []
+
+	@property
+	def binding(self) -> Binding:
+		return Binding(
+			tenant_id=self.principal.tenant_id,
+			user_id=self.principal.user_id or "",
+			reach=self.principal.reach,
+			action=self.action,
+			origin=self.origin.door,
+			request_id=self.origin.request_id,
+		)
+
+	@property
+	def session(self) -> AsyncSession:
+		"""The session of this transaction; made on first use, without a connection yet."""
+		if self._session is None:
+			self._session = AsyncSession(
+				self.runtime.engine, expire_on_commit=False, info={"work": self}
+			)
+			_listen(self._session.sync_session)
+		return self._session
+
+	@property
+	def is_open(self) -> bool:
+		return self._session is not None and self._session.in_transaction()
+
+	async def connection(self) -> AsyncConnection:
+		"""The bound connection itself, for statements that are not ORM."""
+		return await self.session.connection()
+
+	async def execute(self, statement: Executable, parameters: Any = None) -> Any:
+		return await self.session.execute(statement, parameters)
+
+	async def scalars(self, statement: Executable) -> list[Any]:
+		return list((await self.session.scalars(cast(Any, statement))).all())
+
+	async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+		return await self.session.scalar(cast(Any, statement), parameters)
+
+	async def find(self, entity: type[Entity], id: str, *options: Any) -> Entity | None:
+		"""The row, or None when it is unknown, another tenant's or deleted."""
+		if not is_id(id):
+			return None
+		found = await self.session.scalar(
+			select(entity).where(cast(Any, entity).id == id).options(*options)
+		)
+		return None if found is None or getattr(found, "is_deleted", False) else found
+
+	async def get(self, entity: type[Entity], id: str, *options: Any) -> Entity:
+		"""The row, for reading. Raises NotFound."""
+		found = await self.find(entity, id, *options)
+		if found is None:
+			raise NotFound(_("{what} not found", what=human_name(entity)))
+		return found
+
+	async def edit(
+		self, entity: type[Entity], id: str, *options: Any, deleted: bool = False
+	) -> Entity:
+		"""The row, locked; a stale If-Match is refused. Raises NotFound, PreconditionFailed."""
+		found = None
+		if is_id(id):
+			found = await self.session.scalar(
+				select(entity)
+				.where(cast(Any, entity).id == id)
+				.options(*options)
+				.with_for_update(of=entity)
+				.execution_options(populate_existing=True)
+			)
+		if found is None or (getattr(found, "is_deleted", False) and not deleted):
+			raise NotFound(_("{what} not found", what=human_name(entity)))
+		if not hasattr(entity, "etag"):
+			self.expect(str(getattr(found, "version", "")))
+		return found
+
+	def expect(self, version: str) -> None:
+		"""Compares the caller's If-Match with the present version, once per Work."""
+		wanted, self.if_match = self.if_match, None
+		if wanted is None or wanted.strip() == "*":
+			return
+		tags = {tag.strip().removeprefix("W/").strip('"') for tag in wanted.split(",")}
+		if version not in tags:
+			raise PreconditionFailed(
+				_("Somebody else saved this meanwhile (now version {version}).", version=version),
+				headers={"ETag": f'"{version}"'},
+			)
+
+	def add(self, entity: Entity) -> Entity:
+		"""A new row of the principal's tenant."""
+		if isinstance(entity, TenantOwned) and not cast(Any, entity).tenant_id:
+			entity.tenant_id = self.principal.tenant_id
+		self.session.add(entity)
+		return entity
+
+	async def delete(self, entity: Base) -> None:
+		await self.session.delete(entity)
+
+	async def flush(self) -> None:
+		"""Settles constraints and versions now, so that they are refused before rendering."""
+		held = self._session
+		if held is not None and (held.new or held.dirty or held.deleted):
+			with _human_errors():
+				await held.flush()
+
+	async def read_json(self, statement: Select[Any]) -> bytes:
+		"""The rows as a finished JSON array, built by PostgreSQL."""
+		await self.flush()
+		return await json_rows.rows(self, statement)
+
+	async def read_one(self, statement: Select[Any], entity: type[Base]) -> json_rows.One:
+		"""One object as JSON with its entity tag. Raises NotFound."""
+		await self.flush()
+		found = await json_rows.one(self, statement)
+		if found is None:
+			raise NotFound(_("{what} not found", what=human_name(entity)))
+		return found
+
+	async def read_list(
+		self, statement: Select[Any], *, limit: int, offset: int = 0
+	) -> json_rows.Page:
+		"""One page of the rows as JSON, with a count that is exact to 10,000."""
+		await self.flush()
+		return await json_rows.page(self, statement, limit=limit, offset=offset)
+
+	def publish(self, event: Event) -> None:
+		"""Appends to the log in this very transaction; rolled back, it never existed."""
+		self._events.append(event)
+
+	def enqueue(self, task: "Task", **ids: Any) -> None:
+		"""A task that runs after this transaction commits, or never existed."""
+		self._tasks.append((task, ids))
+
+	def after_commit(self, call: Callable[[], Awaitable[None]]) -> None:
+		"""Something in this process to forget or to hint once the commit stands; never an effect."""
+		self._after_commit.append(call)
+
+	def port(self, port: type[Port]) -> Port:
+		"""The provider of a contract, or its null form when the capability is absent or off."""
+		return self.runtime.composition.port(port, self.principal.enabled)
+
+	async def finish(self) -> None:
+		"""Flush, log, tasks, commit. A Work that was never used costs nothing."""
+		if self._session is None and not self._events and not self._tasks:
+			return
+		await self.flush()
+		if self._events or self._tasks:
+			connection = await self.connection()
+			if self._events:
+				await log.append(connection, self.principal, self.origin.request_id, self._events)
+			if self._tasks:
+				await tasks.enqueue(connection, self.principal, self._tasks)
+		if self._session is not None:
+			with _human_errors():
+				await self._session.commit()
+		published, self._events, self._tasks = bool(self._events), [], []
+		if published and (hint := self.runtime.state.get("log_hint")):
+			hint()
+		for call in self._after_commit:
+			await call()
+		self._after_commit = []
+
+	async def close(self) -> None:
+		if self._session is not None:
+			await self._session.close()
+			self._session = None
+
+
+@asynccontextmanager
+async def open_work(
+	runtime: Runtime,
+	principal: Principal,
+	*,
+	action: str,
+	origin: Origin | str,
+	read_only: bool = False,
+) -> AsyncIterator[Work]:
+	"""Opens the transaction of one request, task or batch; leaving the block commits it."""
+	door = Origin(origin) if isinstance(origin, str) else origin
+	work = Work(runtime, principal, action, door, read_only)
+	try:
+		yield work
+		await work.finish()
+	finally:
+		await work.close()
+
+
+def human_name(entity: type[Base]) -> str:
+	"""What a person calls the entity."""
+	return _(getattr(entity, "__human__", entity.__name__))
+
+
+def _listen(session: Session) -> None:
+	event.listen(session, "after_begin", _bind)
+	event.listen(session, "before_flush", _stamp)
+	event.listen(session, "do_orm_execute", _refuse_bulk)
+
+
+def _bind(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+	work: Work = session.info["work"]
+	statement, values = bind_statement(work.binding, read_only=work.read_only)
+	connection.exec_driver_sql(statement, tuple(values))
+
+
+def _stamp(session: Session, context: Any, instances: Any) -> None:
+	work: Work = session.info["work"]
+	actor = work.principal.user_id
+	for entity in session.new:
+		if isinstance(entity, TenantOwned):
+			entity.tenant_id = cast(Any, entity).tenant_id or work.principal.tenant_id
+			entity.created_by = entity.created_by or actor
+			entity.updated_by = entity.updated_by or actor
+	for entity in session.dirty:
+		if isinstance(entity, TenantOwned) and session.is_modified(entity):
+			entity.updated_by = actor or entity.updated_by
+			entity.updated_at = utc_now()
+
+
+def _refuse_bulk(state: ORMExecuteState) -> None:
+	# An ORM bulk update or delete passes the version and the stamps by; say it in Core instead.
+	if (state.is_update or state.is_delete) and not state.execution_options.get("bulk"):
+		raise TypeError("bulk changes of entities need execution_options(bulk=True) and a reason")
+
+
+class _human_errors:  # noqa: N801 - reads as a statement
+	"""Turns what the database refused into an error a person understands."""
+
+	def __enter__(self) -> None:
+		return None
+
+	def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+		if isinstance(error, IntegrityError):
+			raise conflict_of(error) from error
+		if isinstance(error, StaleDataError):
+			raise Conflict(_("Somebody else changed this at the same moment; try again.")) from error
+
+
+def conflict_of(error: DBAPIError) -> Conflict:
+	"""The Conflict behind a violated constraint, in the words hung on the constraint."""
+	from apg.kernel.errors import Human, Problem
+
+	cause = getattr(error.orig, "__cause__", None)
+	name = getattr(cause, "constraint_name", None) or ""
+	for table in Base.metadata.tables.values():
+		for held in (*table.constraints, *table.indexes):
+			if held.name == name and isinstance(human := held.info.get("human"), Human):
+				problems = [Problem(human.field, _(human.message), human.code.lower())]
+				return Conflict(
+					_(human.message), code=human.code, problems=problems if human.field else ()
+				)
+	return Conflict(_("This contradicts what is already recorded ({name}).", name=name or "unknown"))
+
