@@ -89,12 +89,17 @@ def bind_statement(binding: Binding, *, read_only: bool) -> tuple[str, list[str]
 	return "select " + ", ".join(calls), list(values.values())
 
 
-def bind_script(binding: Binding) -> str:
-	"""Begin and BIND as one message of the simple protocol; every value was checked for quotes."""
+def set_script(binding: Binding) -> str:
+	"""BIND as text, for scripts of the simple protocol; every value was checked for quotes."""
 	calls = ", ".join(
 		f"set_config('{name}', '{value}', true)" for name, value in binding.values.items()
 	)
-	return f"begin read only; select {calls}"
+	return f"select {calls}"
+
+
+def bind_script(binding: Binding) -> str:
+	"""Begin and BIND as one message of the simple protocol."""
+	return f"begin read only; {set_script(binding)}"
 
 
 def protect_sql(
@@ -129,7 +134,9 @@ def protect_sql(
 			f"for each row execute function audit_row({columns})"
 		)
 	if keep:
+		# What growth.py reads: `<interval>[ after <column>]`, and its right to remove.
 		statements.append(f"comment on table {table} is 'keep={keep}'")
+		statements.append(f"grant delete on {table} to apg_system")
 	return statements
 
 

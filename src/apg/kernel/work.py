@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sqlalchemy import Executable, Select, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.session import JoinTransactionMode
 
 from apg.kernel import json_rows, log, tasks
 from apg.kernel.database import Base
@@ -60,6 +61,8 @@ class Work:
 		self.origin = origin
 		self.read_only = read_only
 		self.if_match: str | None = None
+		self._bind: AsyncEngine | AsyncConnection = runtime.engine
+		self._join: JoinTransactionMode = "conditional_savepoint"
 		self._session: AsyncSession | None = None
 		self._events: list[Event] = []
 		self._tasks: list[tuple[Task, dict[str, Any]]] = []
@@ -81,7 +84,10 @@ class Work:
 		"""The session of this transaction; made on first use, without a connection yet."""
 		if self._session is None:
 			self._session = AsyncSession(
-				self.runtime.engine, expire_on_commit=False, info={"work": self}
+				self._bind,
+				expire_on_commit=False,
+				join_transaction_mode=self._join,
+				info={"work": self},
 			)
 			_listen(self._session.sync_session)
 		return self._session
