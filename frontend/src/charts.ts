@@ -1,0 +1,245 @@
+// One wrapper around Chart.js: reads <canvas data-chart='{…}'> as the macro `ui.chart` writes it.
+import { BarController, BarElement, CategoryScale, Chart, Filler, LinearScale, LineController, LineElement, PointElement, Tooltip } from "chart.js";
+import type { ChartDataset, Plugin, PointStyle, Scale } from "chart.js";
+import { all, download, one, typing } from "./page";
+
+Chart.register(BarController, BarElement, CategoryScale, Filler, LinearScale, LineController, LineElement, PointElement, Tooltip);
+
+interface Series {
+	label: string;
+	values: (number | null)[];
+	kind?: "actual" | "target" | "forecast";
+	low?: (number | null)[];
+	high?: (number | null)[];
+}
+interface Data {
+	type?: "line" | "bar";
+	unit?: string;
+	x: string[];
+	series: Series[];
+	today?: string;
+	today_label?: string;
+	notes?: { x: string; text: string }[];
+	zero?: boolean;
+	stacked?: boolean;
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const DAY_MS = 86_400_000;
+const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4]];
+const POINTS: PointStyle[] = ["circle", "rectRot", "triangle", "rect", "star", "crossRot"];
+const drawn = new WeakMap<HTMLCanvasElement, Chart>();
+const locale = (): string => document.documentElement.lang || "en";
+const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const still = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const number = (value: number): string => new Intl.NumberFormat(locale(), { maximumSignificantDigits: 6 }).format(value);
+const compact = (value: number): string => new Intl.NumberFormat(locale(), { notation: Math.abs(value) >= 1e5 ? "compact" : "standard", maximumSignificantDigits: 4 }).format(value);
+const day = (value: number, form: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat(locale(), { timeZone: "UTC", ...form }).format(value);
+const symbol = (unit = ""): string => unit.replace("CO2", "CO₂");
+
+/** Ticks of a time axis at the first of months or years, at most about eight. */
+function monthTicks(scale: Scale): void {
+	const months = (scale.max - scale.min) / DAY_MS / 30.44;
+	const step = [1, 2, 3, 6, 12, 24, 60, 120].find((size) => months / size <= 8) ?? 240;
+	const first = new Date(scale.min);
+	const ticks: { value: number }[] = [];
+	for (let month = Math.ceil((first.getUTCFullYear() * 12 + first.getUTCMonth()) / step) * step; ; month += step) {
+		const value = Date.UTC(Math.floor(month / 12), month % 12, 1);
+		if (value > scale.max) break;
+		if (value >= scale.min) ticks.push({ value });
+	}
+	if (ticks.length > 1) scale.ticks = ticks;
+}
+
+/** Today, notes and the direct labels at the end of each line. */
+const marks = (data: Data, at: (x: string) => number): Plugin => ({
+	id: "marks",
+	afterDatasetsDraw({ ctx, chartArea, scales, data: { datasets }, ...chart }) {
+		const across = scales["x"] as Scale;
+		const line = (x: string, text: string, ink: string): void => {
+			const place = across.getPixelForValue(at(x));
+			if (!(place >= chartArea.left && place <= chartArea.right)) return;
+			ctx.save();
+			ctx.strokeStyle = ctx.fillStyle = ink;
+			ctx.setLineDash([3, 3]);
+			ctx.beginPath();
+			ctx.moveTo(place, chartArea.top);
+			ctx.lineTo(place, chartArea.bottom);
+			ctx.stroke();
+			ctx.textAlign = place > chartArea.right - 60 ? "right" : "left";
+			ctx.fillText(text, place + (ctx.textAlign === "left" ? 4 : -4), chartArea.top + 10);
+			ctx.restore();
+		};
+		if (data.today) line(data.today, data.today_label ?? "today", colour("--ink-2"));
+		for (const note of data.notes ?? []) line(note.x, note.text, colour("--info"));
+		if (data.type === "bar") return;
+		const taken: number[] = [];
+		datasets.forEach((set, n) => {
+			const meta = (chart as unknown as Chart).getDatasetMeta(n);
+			const last = [...meta.data].reverse().find((point) => !Number.isNaN(point.y) && !(point as PointElement & { skip?: boolean }).skip);
+			if (!set.label || !last || !meta.visible) return;
+			let y = last.y;
+			while (taken.some((other) => Math.abs(other - y) < 13)) y += 13;
+			taken.push(y);
+			ctx.save();
+			ctx.fillStyle = set.borderColor as string;
+			ctx.textBaseline = "middle";
+			ctx.fillText(set.label, chartArea.right + 6, y);
+			ctx.restore();
+		});
+	},
+});
+
+function datasets(data: Data, at: (x: string) => number, timed: boolean): ChartDataset<"line" | "bar">[] {
+	const point = (value: number | null | undefined, n: number) => ({ x: timed ? at(data.x[n] ?? "") : (data.x[n] as unknown as number), y: value ?? NaN });
+	return data.series.flatMap((series, n) => {
+		const ink = series.kind === "target" ? colour("--ink-2") : colour(`--chart-${(n % 6) + 1}`);
+		const main = {
+			label: series.label,
+			data: series.values.map(point),
+			borderColor: ink,
+			backgroundColor: data.type === "bar" ? ink : ink,
+			borderWidth: data.type === "bar" ? 0 : 2,
+			borderRadius: 2,
+			maxBarThickness: 36,
+			borderDash: series.kind === "target" ? [4, 4] : series.kind === "forecast" ? [2, 3] : (DASHES[n % 6] ?? []),
+			pointStyle: POINTS[n % 6] ?? "circle",
+			pointRadius: series.kind === "target" ? 0 : data.x.length > 60 ? 0 : 2.5,
+			pointHoverRadius: 5,
+			stepped: series.kind === "target" ? ("before" as const) : false,
+			spanGaps: false,
+		};
+		if (!series.low || !series.high) return [main];
+		const edge = { label: "", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, backgroundColor: `${ink}2e`, borderColor: "transparent" };
+		return [main, { ...edge, data: series.low.map(point), fill: false }, { ...edge, data: series.high.map(point), fill: "-1" }] as ChartDataset<"line">[];
+	}) as ChartDataset<"line" | "bar">[];
+}
+
+function make(canvas: HTMLCanvasElement, data: Data): Chart {
+	const timed = data.type !== "bar" && data.x.length > 0 && data.x.every((x) => DAY.test(x));
+	const at = (x: string): number => (timed || DAY.test(x) && timed ? Date.parse(`${x}T00:00:00Z`) : data.x.findLastIndex((known) => known <= x));
+	const labelRoom = data.type === "bar" ? 0 : Math.min(130, 12 + 7 * Math.max(...data.series.map((series) => series.label.length), 0));
+	Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+	Chart.defaults.color = colour("--ink-2");
+	return new Chart(canvas, {
+		type: data.type ?? "line",
+		data: { labels: timed ? [] : data.x, datasets: datasets(data, at, timed) },
+		plugins: [marks(data, at)],
+		options: {
+			responsive: true,
+			maintainAspectRatio: false,
+			animation: still() ? false : { duration: 150 },
+			interaction: { mode: "index", intersect: false },
+			layout: { padding: { right: labelRoom, top: 4 } },
+			scales: {
+				x: {
+					...(timed ? { type: "linear" as const, afterBuildTicks: monthTicks } : { type: "category" as const }),
+					stacked: data.stacked ?? false,
+					grid: { display: false },
+					border: { color: colour("--line-strong") },
+					ticks: {
+						maxRotation: 0,
+						autoSkipPadding: 12,
+						...(timed ? { callback: (value) => day(Number(value), { month: "short", year: "2-digit" }) } : {}),
+					},
+				},
+				y: {
+					stacked: data.stacked ?? false,
+					beginAtZero: data.zero ?? data.type === "bar",
+					grid: { color: colour("--line") },
+					border: { display: false },
+					ticks: { maxTicksLimit: 6, callback: (value) => compact(Number(value)) },
+				},
+			},
+			plugins: {
+				tooltip: {
+					animation: false,
+					filter: (item) => Boolean(item.dataset.label) && !Number.isNaN(item.parsed.y),
+					backgroundColor: colour("--tip"),
+					titleColor: colour("--tip-ink"),
+					bodyColor: colour("--tip-ink"),
+					cornerRadius: 6,
+					callbacks: {
+						title: (items) => (timed ? day(Number(items[0]?.parsed.x), { dateStyle: "medium" }) : (items[0]?.label ?? "")),
+						label: (item) => ` ${item.dataset.label}: ${number(item.parsed.y ?? NaN)} ${symbol(data.unit)}`,
+					},
+				},
+			},
+		},
+	});
+}
+
+const csv = (table: HTMLTableElement, data: Data): string => {
+	const quote = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+	const head = [one("thead th", table)?.textContent ?? "", ...data.series.map((series) => (data.unit ? `${series.label} (${data.unit})` : series.label))];
+	return [head, ...data.x.map((x, n) => [x, ...data.series.map((series) => String(series.values[n] ?? ""))])].map((row) => row.map(quote).join(",")).join("\r\n");
+};
+
+function wire(figure: HTMLElement, canvas: HTMLCanvasElement, data: Data): void {
+	const table = one("[data-chart-data]", figure);
+	const toggle = one("[data-chart-table]", figure);
+	const name = (one("figcaption strong", figure)?.textContent ?? "chart").trim().replace(/[^\p{L}\p{N}]+/gu, "-").toLowerCase();
+	const flip = (): void => {
+		if (!table || !toggle || !canvas.parentElement) return;
+		table.hidden = !table.hidden;
+		canvas.parentElement.hidden = !table.hidden;
+		toggle.setAttribute("aria-pressed", String(!table.hidden));
+	};
+	toggle?.addEventListener("click", flip);
+	one("[data-chart-csv]", figure)?.addEventListener("click", () => {
+		const source = one<HTMLTableElement>("table", figure);
+		if (source) download(`${name}.csv`, new Blob([`\ufeff${csv(source, data)}`], { type: "text/csv" }));
+	});
+	one("[data-chart-png]", figure)?.addEventListener("click", () => {
+		const chart = drawn.get(canvas);
+		if (!chart) return;
+		const page = document.createElement("canvas");
+		[page.width, page.height] = [canvas.width, canvas.height];
+		const pen = page.getContext("2d");
+		if (!pen) return;
+		pen.fillStyle = colour("--surface-1");
+		pen.fillRect(0, 0, page.width, page.height);
+		pen.drawImage(canvas, 0, 0);
+		page.toBlob((blob) => blob && download(`${name}.png`, blob));
+	});
+	let position = -1;
+	figure.addEventListener("keydown", (event) => {
+		if (typing(event.target)) return;
+		if (event.key === "t" && !event.ctrlKey && !event.metaKey) flip();
+		const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+		const chart = drawn.get(canvas);
+		if (!step || !chart || event.target !== canvas || !data.x.length) return;
+		event.preventDefault();
+		position = Math.min(Math.max(position + step, 0), data.x.length - 1);
+		const active = chart.data.datasets.flatMap((set, datasetIndex) => (set.label ? [{ datasetIndex, index: position }] : []));
+		chart.setActiveElements(active);
+		chart.tooltip?.setActiveElements(active, { x: 0, y: 0 });
+		chart.update("none");
+		const told = one("[data-chart-point]", figure);
+		const values = data.series.map((series) => `${series.label}: ${series.values[position] == null ? "—" : number(series.values[position])} ${symbol(data.unit)}`);
+		if (told) told.textContent = `${data.x[position]}. ${values.join(", ")}`;
+	});
+}
+
+export function draw(part: ParentNode): void {
+	for (const canvas of all<HTMLCanvasElement>("canvas[data-chart]", part)) {
+		if (drawn.has(canvas)) continue;
+		const data = JSON.parse(canvas.dataset["chart"] ?? "{}") as Data;
+		// amounts may come as text, so that they keep their digits in the table
+		for (const series of data.series)
+			for (const name of ["values", "low", "high"] as const) if (series[name]) series[name] = series[name].map((value) => (value === null ? null : Number(value)));
+		drawn.set(canvas, make(canvas, data));
+		const figure = canvas.closest<HTMLElement>("figure");
+		if (figure) wire(figure, canvas, data);
+	}
+}
+
+// colours follow the theme
+new MutationObserver(() => {
+	for (const canvas of all<HTMLCanvasElement>("canvas[data-chart]")) {
+		drawn.get(canvas)?.destroy();
+		const data = JSON.parse(canvas.dataset["chart"] ?? "{}") as Data;
+		for (const series of data.series) series.values = series.values.map((value) => (value === null ? null : Number(value)));
+		drawn.set(canvas, make(canvas, data));
+	}
+}).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
