@@ -40,6 +40,12 @@ def text(ids: IdArray, place: int) -> str:
 	return bytes(ids[place]).decode()
 
 
+def texts(ids: Ids) -> list[str]:
+	if isinstance(ids, np.ndarray) and ids.dtype.kind == "S":
+		return [name.decode() for name in ids.tolist()]
+	return [str(name) for name in ids]
+
+
 def places(field: str, ids: IdArray, wanted: IdArray) -> IntArray:
 	"""The place of each wanted id among distinct ids; UnknownNode names the first that is absent.
 

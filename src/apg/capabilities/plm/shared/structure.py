@@ -28,11 +28,13 @@ from apg.capabilities.plm.shared.columns import (
 from apg.capabilities.plm.shared.errors import CycleFound, DomainError, UnknownNode
 from apg.capabilities.plm.shared.levels import (
 	BoolArray,
+	FloatArray,
 	IntArray,
 	closure,
 	cycle_in,
 	heights,
 	path_between,
+	slices,
 	sorted_order,
 	starts,
 )
@@ -45,9 +47,9 @@ from apg.capabilities.plm.shared.lines import (
 	required_quantity,
 	to_micro,
 )
-from apg.capabilities.plm.shared.node_ids import IdArray, Ids, as_ids, places, text
+from apg.capabilities.plm.shared.node_ids import IdArray, Ids, as_ids, places, text, texts
+from apg.capabilities.plm.shared.sweeps import Column, sweep_up
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 Lots: TypeAlias = int | Mapping[str, int]
 """Units built together: one number for every parent, or a number by id (1 for those not named)."""
 
@@ -202,6 +204,8 @@ class Structure:
 
 	def indexes(self, nodes: Ids) -> IntArray:
 		"""The numbers of many nodes at once."""
+		if len(nodes) * 100 < self.node_count:
+			return np.array([self.index(node) for node in texts(nodes)], dtype=np.int64)
 		return places("node", self.ids, as_ids("node", nodes))
 
 	def name(self, index: int) -> str:
@@ -220,6 +224,14 @@ class Structure:
 	def line_name(self, line: int) -> str | None:
 		"""The id a line was delivered with, None when lines came without ids."""
 		return None if self.line_ids is None else text(self.line_ids, int(self.line_order[line]))
+
+	def line_range(self, node: int) -> range:
+		"""The numbers of a node's lines."""
+		return range(int(self.line_first[node]), int(self.line_first[node + 1]))
+
+	def lines_of(self, nodes: IntArray) -> IntArray:
+		"""The numbers of the lines of all these nodes, node after node."""
+		return slices(self.line_first, nodes)[0]
 
 	def line_parents(self, lines: IntArray) -> IntArray:
 		return np.searchsorted(self.line_first, lines, side="right") - 1
@@ -270,15 +282,49 @@ class Structure:
 		return None if bool(counted.all()) else counted
 
 	@cached_property
-	def leaf(self) -> BoolArray:
-		"""Nodes with nothing below them that counts or should count: they need figures of their own."""
+	def matters(self) -> BoolArray | None:
+		"""Lines that count or would if their quantity were known; None when all do."""
 		if self.counts is None:
-			return np.diff(self.line_first) == 0
+			return None
 		matters = self.counts.copy()
 		matters[self.unknown] = True
+		return matters
+
+	@cached_property
+	def leaf(self) -> BoolArray:
+		"""Nodes with nothing below them that counts or should count: they need figures of their own."""
+		if self.matters is None:
+			return np.diff(self.line_first) == 0
 		total = np.zeros(self.line_count + 1, dtype=np.int64)
-		np.cumsum(matters, out=total[1:])
+		np.cumsum(self.matters, out=total[1:])
 		return np.diff(total[self.line_first]) == 0
+
+	@cached_property
+	def counted(self) -> FloatArray | None:
+		"""1 for each line that counts, else 0; None when all count."""
+		return None if self.counts is None else self.counts.astype(np.float64)
+
+	@cached_property
+	def unknown_below(self) -> FloatArray | None:
+		"""How many lines of unknown quantity each node has, None when there are none."""
+		if not self.unknown.size:
+			return None
+		parents = self.line_parents(self.unknown)
+		return np.bincount(parents, minlength=self.node_count).astype(np.float64)
+
+	@cached_property
+	def positions(self) -> FloatArray:
+		"""Places in the full tree below each node where a figure or a quantity is needed, (n,).
+
+		A leaf is one place wherever it stands, a line of unknown quantity is one. Counted through
+		the shared structure, never by walking the tree; exact up to 2⁵³, rounded beyond.
+		"""
+		places = self.leaf.astype(np.float64)
+		if self.unknown_below is not None:
+			places += self.unknown_below
+		sweep_up(self, [Column(places, self.counted)])
+		places.flags.writeable = False
+		return places
 
 	@cached_property
 	def _single(self) -> FloatArray:
@@ -293,7 +339,7 @@ class Structure:
 		return self._single if isinstance(lots, int) and lots == 1 else self._per_unit(lots)
 
 	def lot_of(self, lots: Lots) -> IntArray:
-		"""The lot of each node, (n,)."""
+		"""The build lot of each node, (n,); refuses lots below 1 and unknown ids."""
 		sizes = [lots] if isinstance(lots, int) else lots.values()
 		if any(size < 1 for size in sizes):
 			raise DomainError("lots", "a lot holds less than one unit", "Give 1 or more.")
