@@ -30,7 +30,7 @@ OLDEST = (3, 11)
 def _newer_python() -> str | None:
 	for minor in range(19, OLDEST[1] - 1, -1):
 		found = shutil.which(f"python3.{minor}")
-		if found:
+		if found and subprocess.call([found, "-c", ""], stderr=subprocess.DEVNULL) == 0:
 			return found
 	return None
 
@@ -54,6 +54,10 @@ FRONTEND = ROOT / "frontend"
 ASSETS = ROOT / "src" / "apg" / "ui" / "static" / "dist"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ROOM = 1_500_000_000  # bytes: packages 0.8 GB, the browser's libraries and node_modules the rest
+NO_ENSUREPIP = (
+	"On Debian and Ubuntu install them with: apt-get install "
+	f"python{sys.version_info[0]}.{sys.version_info[1]}-venv. Then run the same command again."
+)
 
 
 class Failure(Exception):
@@ -163,11 +167,12 @@ def step(
 	print("\n".join(lines[-25:]), file=sys.stderr)
 	if any(os.strerror(number) in done.stdout for number in (errno.ENOSPC, errno.EDQUOT)):
 		raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-	if os.strerror(errno.EROFS) in done.stdout:
-		raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
+	for number in (errno.EROFS, errno.EACCES):
+		if os.strerror(number) in done.stdout:
+			raise OSError(number, os.strerror(number), str(folder))
 	loud = [line for line in lines if line.lower().startswith(("error", "npm error", "e:"))]
 	reason = (loud or lines or [f"exit code {done.returncode}"])[-1 if not loud else 0]
-	raise Failure(f"{what}: {reason.strip()} {remedy}")
+	raise Failure(f"{what}: {reason.strip().rstrip('.')}. {remedy}")
 
 
 # -- packages ----------------------------------------------------------------------------------
@@ -191,23 +196,28 @@ def wanted_packages() -> str:
 def install(remembered: Remembered, kind: str) -> None:
 	"""Makes the virtual environment and installs the locked packages and the project."""
 	wanted = wanted_packages()
-	has = remembered.facts.get
-	at_home = has("root") == str(ROOT) and venv_works()
-	if at_home and has("packages") == wanted and has("kind") in (kind, "dev"):
+
+	def is_done() -> bool:
+		facts = remembered.facts
+		same = facts.get("packages") == wanted and facts.get("kind") in (kind, "dev")
+		return same and facts.get("root") == str(ROOT) and venv_works()
+
+	if is_done():
 		return
 	remembered.lock()
-	has = remembered.facts.get
-	if has("packages") == wanted and has("kind") in (kind, "dev") and venv_works():
+	if is_done():
 		return
 	if shutil.disk_usage(ROOT).free < ROOM and not venv_works():
 		raise OSError(errno.ENOSPC, "", str(VENV))
 	# A moved checkout or another Python makes every script in the environment wrong.
-	if not (venv_works() and has("root") in (str(ROOT), None)):
+	if not (venv_works() and remembered.facts.get("root") in (str(ROOT), None)):
 		make_venv()
 		remembered.facts.clear()
 	remembered.keep(root=str(ROOT), kind="", packages="")
 	name = f"requirements/{kind}.txt"
 	say(f"Installing the packages of {name} …")
+	if not has_pip():
+		step([VENV_PYTHON, "-m", "ensurepip"], "pip could not be installed", NO_ENSUREPIP)
 	pip = [VENV_PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
 	step(
 		[*pip, "--require-hashes", "--prefer-binary", "-r", name],
@@ -239,12 +249,15 @@ def venv_works() -> bool:
 	)
 
 
+def has_pip() -> bool:
+	code = "import pip"
+	return subprocess.run([VENV_PYTHON, "-I", "-c", code], capture_output=True).returncode == 0
+
+
 def make_venv() -> None:
 	if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
-		version = f"{sys.version_info[0]}.{sys.version_info[1]}"
 		raise Failure(
-			f"This Python ({sys.executable}) comes without the venv and ensurepip modules. On Debian "
-			f"and Ubuntu install them with: apt-get install python{version}-venv."
+			f"{sys.executable} comes without the venv and ensurepip modules. {NO_ENSUREPIP}"
 		)
 	say(f"Making the virtual environment {VENV} with Python {sys.version.split()[0]} …")
 	# Emptied, not replaced: this process holds the lock on the folder itself.

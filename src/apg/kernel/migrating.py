@@ -103,6 +103,7 @@ def migrate(url: str, composition: Composition, root: RootKey) -> list[str]:
 			with connection.begin():
 				ensure_roles(connection, root)
 				ensure_schema(connection)
+				mark(connection, root)
 		for history in histories(composition):
 			done.extend(_upgrade(connection, history))
 	engine.dispose()

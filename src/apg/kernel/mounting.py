@@ -5,12 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apg.kernel import observe, security_events
 from apg.kernel.composition import Composition, CompositionError
@@ -26,13 +28,11 @@ from apg.kernel.web.authentication import (
 )
 from apg.kernel.web.envelopes import ErrorForms, as_app_error
 from apg.kernel.web.guarded_route import guard_of, is_public
-from apg.kernel.web.middleware import EdgeMiddleware
+from apg.kernel.web.middleware import Edge
 from apg.kernel.web.pages import Frame, MenuGroup, MenuLink, PageEngine
 from apg.kernel.work import Work
 
 UI = Path(__file__).resolve().parent.parent / "ui"
-Starter = Callable[[FastAPI], Awaitable[Runtime]]
-
 
 def mount(
 	composition: Composition,
@@ -92,7 +92,7 @@ def mount(
 	async def handle(request: Request, error: Exception) -> Response:
 		known = as_app_error(error)
 		if known.status >= 500 and not isinstance(error, AppError):
-			observe.unexpected(error)
+			structlog.get_logger().error("unexpected failure", exc_info=error)
 		if known.status == 403:
 			state = request.scope.get("state", {})
 			route = request.scope.get("route")
@@ -106,11 +106,53 @@ def mount(
 			)
 		return refuse(request, known)
 
-	for kind in (AppError, HTTPException, RequestValidationError, Exception):
+	for kind in (AppError, HTTPException, RequestValidationError):
 		app.add_exception_handler(kind, handle)
+	app.state.observer = observer = observe.Observer(
+		[
+			observe.Service(api.prefix, c.short, c.name, c.title)
+			for c in composition.capabilities
+			for api in c.apis
+			if c.category != "platform"
+		],
+		slow_ms=settings.slow_operation_ms,
+	)
 	app.add_middleware(AuthenticationMiddleware, openings=openings, refuse=refuse)
-	app.add_middleware(EdgeMiddleware, settings=settings)
+	app.add_middleware(Backstop, handle=handle)
+	app.add_middleware(
+		Edge,
+		observer=observer,
+		allowed_hosts=settings.allowed_hosts,
+		public_url=settings.public_url,
+		trusted_proxies=settings.trusted_proxies,
+		forms=forms,
+	)
 	return app
+
+
+class Backstop:
+	"""The outermost edge: whatever nobody expected is recorded and answered without its text."""
+
+	def __init__(
+		self, app: ASGIApp, handle: Callable[[Request, Exception], Awaitable[Response]]
+	) -> None:
+		self.app = app
+		self.handle = handle
+
+	async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+		started = False
+
+		async def sending(message: Message) -> None:
+			nonlocal started
+			started = started or message["type"] == "http.response.start"
+			await send(message)
+
+		try:
+			await self.app(scope, receive, sending)
+		except Exception as error:  # noqa: BLE001 - this is the edge
+			if started or scope["type"] != "http":
+				raise
+			await (await self.handle(Request(scope, receive), error))(scope, receive, send)
 
 
 def _engine(composition: Composition, settings: Settings) -> PageEngine:

@@ -37,6 +37,10 @@ ROLES: dict[str, tuple[str, dict[str, str]]] = {
 PRIVILEGED_FUNCTIONS: dict[str, str] = {
 	"audit_row": "writes the trail, which no role may write by hand",
 	"tenant_ids": "schedulers open one Work per tenant",
+	"tenant_by_slug": "a login names its tenant before any is bound",
+	"tenant_facts": "an authenticator asks what its Principal carries of the tenant",
+	"schema_versions": "a process asks whether the migrations are current",
+	"tenant_create": "makes the row of a tenant that is bound but not there yet",
 }
 
 
@@ -49,9 +53,9 @@ def ensure_roles(connection: Any, root: RootKey) -> None:
 	"""Creates the roles and sets their passwords and budgets; runs as the administrator."""
 	from sqlalchemy import text
 
-	known = {row[0] for row in connection.execute(text("select rolname from pg_roles"))}
 	# Several databases of one server share its roles: one migration at a time may touch them.
 	connection.execute(text("select pg_advisory_xact_lock(7267, 1)"))
+	known = {row[0] for row in connection.execute(text("select rolname from pg_roles"))}
 	for role, (attributes, budget) in ROLES.items():
 		verb = "alter" if role in known else "create"
 		password = f" password '{role_password(root, role)}'" if role in LOGIN_ROLES else ""

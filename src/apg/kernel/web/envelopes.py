@@ -227,6 +227,8 @@ def as_app_error(error: Exception) -> AppError:
 	if isinstance(error, RequestValidationError):
 		return _of_validation(error)
 	if isinstance(error, HTTPException):
+		if isinstance(error.__cause__, AppError):
+			return error.__cause__
 		return _BY_STATUS.get(error.status_code, AppError)()
 	if isinstance(error, IntegrityError):
 		from apg.kernel.work import conflict_of

@@ -200,4 +200,5 @@ class Router(APIRouter):
 	"""A router whose routes are guarded."""
 
 	def __init__(self, **options: Any) -> None:
-		super().__init__(route_class=GuardedRoute, **options)
+		# A body without a Content-Type is read as JSON; `_check_kind` has refused every other kind.
+		super().__init__(route_class=GuardedRoute, strict_content_type=False, **options)

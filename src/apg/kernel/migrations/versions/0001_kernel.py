@@ -2,16 +2,16 @@
 
 from alembic import op
 
-from apg.kernel import audit, json_rows, keys, log, security_events, tasks
+from apg.kernel import audit, growth, json_rows, log, security_events, tasks
 from apg.kernel.tenancy import TENANT, protect
-from apg.kernel.web import idempotency, rate_limits
+from apg.kernel.web import idempotency
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-	for statement in (*json_rows.DDL, *log.DDL, *audit.DDL):
+	for statement in (*json_rows.DDL, *log.DDL, *growth.DDL, *audit.DDL):
 		op.execute(statement)
 	op.execute("alter table audit_entries enable row level security")
 	op.execute("alter table audit_entries force row level security")
@@ -27,9 +27,7 @@ def upgrade() -> None:
 	for statement in (
 		*security_events.DDL,
 		*idempotency.DDL,
-		*rate_limits.DDL,
-		*keys.DDL,
-		*tasks.DDL,
+		*tasks.ddl(),
 	):
 		op.execute(statement)
 	protect(op, "idempotency_keys", audited=False, keep="24 hours")
