@@ -20,7 +20,7 @@ from apg.kernel.web.wire import moment_text
 from apg.kernel.work import Work, open_work
 
 if TYPE_CHECKING:
-	from collections.abc import AsyncIterator
+	from collections.abc import AsyncGenerator
 
 	from apg.kernel.composition import Composition
 
@@ -46,7 +46,7 @@ DATABASE = HealthCheck("database", _database)
 
 
 @asynccontextmanager
-async def _work_of(subject: Work | Runtime) -> "AsyncIterator[Work]":
+async def _work_of(subject: Work | Runtime) -> "AsyncGenerator[Work]":
 	if isinstance(subject, Work):
 		yield subject
 		return
@@ -109,7 +109,7 @@ async def readiness(runtime: Runtime) -> dict[str, str]:
 	try:
 		async with asyncio.timeout(CHECK_SECONDS), runtime.engine.connect() as connection:
 			rows = await connection.exec_driver_sql("select short, version from schema_versions()")
-			stands = {row[0]: row[1] for row in rows}
+			stands = {row.short: row.version for row in rows}
 	except (SQLAlchemyError, OSError, TimeoutError) as error:
 		structlog.get_logger("apg.health").error("not ready", error=type(error).__name__)
 		return {"database": _("The database cannot be used.")}

@@ -1,0 +1,1 @@
+"""The companies of an installation: who they are, and which capabilities each has switched on."""

@@ -1,0 +1,1 @@
+"""The first page: cards of the capabilities that are on."""

@@ -1,0 +1,1 @@
+"""Which capability is on for which tenant."""
