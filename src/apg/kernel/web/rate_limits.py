@@ -7,7 +7,7 @@ waits for a lease only when its bucket is new or empty here, and then all that w
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -180,8 +180,15 @@ class DatabaseLeases:
 	async def lease(self, requests: Sequence[LeaseRequest]) -> Sequence[Lease]:
 		# Rows are locked in one order everywhere, so that two processes cannot block each other.
 		order = sorted(range(len(requests)), key=lambda place: requests[place].bucket)
-		columns = zip(*(requests[place] for place in order), strict=True)
-		values = dict(zip(("buckets", "wants", "rates", "bursts"), map(list, columns), strict=True))
+		buckets, wants, rates, bursts = (
+			list(column) for column in zip(*(requests[place] for place in order), strict=True)
+		)
+		values: dict[str, list[Any]] = {
+			"buckets": buckets,
+			"wants": wants,
+			"rates": rates,
+			"bursts": bursts,
+		}
 		try:
 			async with asyncio.timeout(_PATIENCE):
 				rows = await self._execute(LEASE_SQL, values)
@@ -318,7 +325,7 @@ class RateLimiter:
 				await self._lease(part)
 
 	@asynccontextmanager
-	async def running(self) -> AsyncIterator["RateLimiter"]:
+	async def running(self) -> AsyncGenerator["RateLimiter"]:
 		"""Refreshes each second; gives everything back at the end."""
 
 		async def go_on() -> None:
