@@ -257,7 +257,7 @@ def test_headers_follow_the_draft():
 async def spend_all(budget: RateBudget, principal: Any, address: str, name: str) -> int:
 	"""How many requests pass before the first refusal, which has to say when to come back."""
 	done = 0
-	with pytest.raises(TooManyRequests) as refused:
+	with pytest.raises(TooManyRequests) as refused:  # noqa: PT012
 		while done < 10_000:
 			await budget.spend(principal, address, name)
 			done += 1
