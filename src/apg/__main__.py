@@ -1,0 +1,5 @@
+"""`python -m apg` is the command `apg`."""
+
+from apg.cli import main
+
+main()

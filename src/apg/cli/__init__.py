@@ -1,0 +1,175 @@
+"""The command line: `apg COMMAND --help` explains each with examples."""
+
+from typing import Annotated
+
+import typer
+
+from apg.cli.output import Failure, fail
+
+app = typer.Typer(
+	name="apg",
+	help="Product lifecycle and sustainability on one composed platform.",
+	no_args_is_help=True,
+	pretty_exceptions_enable=False,
+	rich_markup_mode=None,
+)
+tenant_app = typer.Typer(help="Tenants: companies that share an installation.", no_args_is_help=True)
+user_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
+import_app = typer.Typer(help="Bring data in from files.", no_args_is_help=True)
+audit_app = typer.Typer(help="The trail of changes.", no_args_is_help=True)
+app.add_typer(tenant_app, name="tenant")
+app.add_typer(user_app, name="user")
+app.add_typer(import_app, name="import")
+app.add_typer(audit_app, name="audit")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def run() -> None:
+	"""Starts everything: embedded PostgreSQL, migrations, demo company, web and worker.
+
+	Example: APG_PORT=8080 apg run
+	"""
+	from apg.cli.running import run_all
+
+	raise typer.Exit(run_all())
+
+
+@app.command()
+def serve() -> None:
+	"""Starts the web processes against a migrated database.
+
+	Example: APG_DATABASE_URL=postgresql://… APG_SECRET_KEY=… apg serve
+	"""
+	from apg.cli.processes import serve_web
+
+	serve_web()
+
+
+@app.command()
+def worker() -> None:
+	"""Starts a worker: events, tasks and schedules.
+
+	Example: apg worker
+	"""
+	from apg.cli.processes import serve_worker
+
+	serve_worker()
+
+
+@app.command()
+def migrate(
+	check: Annotated[
+		bool, typer.Option("--check", help="Change nothing; fail when models and steps differ.")
+	] = False,
+	as_json: Json = False,
+) -> None:
+	"""Brings roles, extensions and all tables of the database to this version.
+
+	Examples: apg migrate · apg migrate --check
+	"""
+	from apg.cli.database import bring_up_to_date
+
+	bring_up_to_date(check=check, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+	"""Says what is wrong with this installation, and how to mend it. Exit code 1 if anything is.
+
+	Example: apg doctor --json
+	"""
+	from apg.cli.doctor import examine
+
+	raise typer.Exit(examine(as_json=as_json))
+
+
+@app.command()
+def capabilities(as_json: Json = False) -> None:
+	"""Lists what this installation is composed of.
+
+	Example: apg capabilities
+	"""
+	from apg.cli.database import list_capabilities
+
+	list_capabilities(as_json=as_json)
+
+
+@app.command()
+def demo(as_json: Json = False) -> None:
+	"""Makes the demo company and loads its data; what is there already stays.
+
+	Example: apg demo
+	"""
+	from apg.cli.tenants import load_demo
+
+	load_demo(as_json=as_json)
+
+
+@tenant_app.command("create")
+def tenant_create(
+	slug: Annotated[str, typer.Argument(help="Short name in addresses, for example acme.")],
+	name: Annotated[str, typer.Option(help="The company's name.")] = "",
+	admin: Annotated[str, typer.Option(help="Login name of its first administrator.")] = "",
+	as_json: Json = False,
+) -> None:
+	"""Makes a tenant with its first administrator; the password is asked for or printed once.
+
+	Example: apg tenant create acme --name "Acme Ltd" --admin anna@acme.example
+	"""
+	from apg.cli.tenants import create_tenant
+
+	create_tenant(slug, name or slug, admin, as_json=as_json)
+
+
+@user_app.command("create")
+def user_create(
+	username: Annotated[str, typer.Argument(help="Login name, often an e-mail address.")],
+	tenant: Annotated[str, typer.Option(help="The tenant's short name.")],
+	name: Annotated[str, typer.Option(help="Name to show.")] = "",
+	role: Annotated[list[str] | None, typer.Option(help="A role; may be given again.")] = None,
+	as_json: Json = False,
+) -> None:
+	"""Makes a person in a tenant; the password is printed once.
+
+	Example: apg user create ben@acme.example --tenant acme --role plm_engineer
+	"""
+	from apg.cli.tenants import create_user
+
+	create_user(username, tenant, name or username, tuple(role or ()), as_json=as_json)
+
+
+@import_app.command("bom")
+def import_bom(
+	file: Annotated[str, typer.Argument(help="CSV, or an InvenTree data set (JSON).")],
+	tenant: Annotated[str, typer.Option(help="The tenant's short name.")],
+	dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the diff, change nothing.")] = False,
+	as_json: Json = False,
+) -> None:
+	"""Imports parts and a bill of materials; the same file again changes nothing.
+
+	Example: apg import bom parts.csv --tenant acme --dry-run
+	"""
+	from apg.cli.tenants import import_bom_file
+
+	import_bom_file(file, tenant, dry_run=dry_run, as_json=as_json)
+
+
+@audit_app.command("verify")
+def audit_verify(as_json: Json = False) -> None:
+	"""Checks the trail; says exactly what it can vouch for.
+
+	Example: apg audit verify
+	"""
+	from apg.cli.database import verify_audit
+
+	verify_audit(as_json=as_json)
+
+
+def main() -> None:
+	"""Entry point: every failure we know ends in one sentence and its remedy."""
+	try:
+		app()
+	except Failure as failure:
+		fail(failure.sentence, failure.remedy)

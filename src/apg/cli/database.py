@@ -1,0 +1,83 @@
+"""Commands about the database and the composition."""
+
+from apg.cli.home import installation
+from apg.cli.output import Failure, explained, show
+
+
+def bring_up_to_date(*, check: bool, as_json: bool) -> None:
+	"""`apg migrate`."""
+	from apg.app import composition
+	from apg.kernel.keys import RootKey
+	from apg.kernel.migrating import migrate
+
+	if check:
+		_check()
+		return
+	with explained(), installation() as settings:
+		done = migrate(
+			settings.database_admin_url, composition(), RootKey.parse(settings.secret_key)
+		)
+	show([{"step": step} for step in done], as_json=as_json, empty="Everything is up to date.")
+
+
+def _check() -> None:
+	import subprocess
+	import sys
+
+	ended = subprocess.run([sys.executable, "-m", "tools.migration", "--check"], check=False)
+	if ended.returncode:
+		raise Failure(
+			"Models and migrations differ (see above).",
+			'Write a step with: python -m tools.migration SHORT "what changes".',
+		)
+	print("Models and migrations agree.")
+
+
+def list_capabilities(*, as_json: bool) -> None:
+	"""`apg capabilities`."""
+	from apg.app import composition
+
+	with explained():
+		whole = composition()
+	unmet = whole.unmet()
+	rows = [
+		{
+			"name": c.name,
+			"version": c.version,
+			"title": c.title,
+			"requires": c.requires,
+			"not there": unmet.get(c.name, ()),
+		}
+		for c in whole.capabilities
+	]
+	rows += [
+		{"name": name, "version": None, "title": "left out", "requires": (), "not there": problems}
+		for name, problems in whole.left_out.items()
+	]
+	show(rows, as_json=as_json)
+
+
+def verify_audit(*, as_json: bool) -> None:
+	"""`apg audit verify`: counts the trail and says honestly that it is not sealed yet."""
+	from apg.kernel.migrating import admin_engine
+
+	with explained(), installation() as settings:
+		engine = admin_engine(settings.database_admin_url)
+		with engine.connect() as connection:
+			entries = connection.exec_driver_sql("select count(*) from audit_entries").scalar()
+		engine.dispose()
+	show(
+		[
+			{
+				"entries": entries,
+				"sealed": 0,
+				"vouched for": "nothing",
+				"why": "sealing of the trail is not part of this version",
+			}
+		],
+		as_json=as_json,
+	)
+	raise Failure(
+		"The trail is written by the database alone, but it is not sealed: "
+		"a change by a database administrator would not be noticed."
+	)
