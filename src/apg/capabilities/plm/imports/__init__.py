@@ -1,0 +1,1 @@
+"""Import of parts and bills of materials: read, map, match, compare, take."""

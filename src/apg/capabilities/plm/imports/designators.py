@@ -1,0 +1,45 @@
+"""Reference designators as CAD tools write them: `C1, C2`, `R1-R4`, `J1 J2`."""
+
+import re
+
+_DESIGNATOR = re.compile(r"([A-Za-z]{1,5})(\d{1,6})([A-Za-z]?)")
+_RANGE = re.compile(r"([A-Za-z]{1,5})(\d{1,6})\s*(?:-|–|\.\.|:)\s*(?:\1)?(\d{1,6})")
+LONGEST_RANGE = 2_000
+
+
+def split(text: str) -> tuple[str, ...]:
+	"""The single designators in their order, ranges written out, doubles kept once.
+
+	Words that are no designators (`Large screw`) stay one text; they are never cut at a space.
+	"""
+	found: dict[str, None] = {}
+	for part in re.split(r"[,;\n\r]+", text):
+		part = part.strip()
+		if not part:
+			continue
+		tokens = part.split()
+		if len(tokens) > 1 and all(_is_one(token) for token in tokens):
+			for token in tokens:
+				found.update(dict.fromkeys(_expand(token)))
+		else:
+			found.update(dict.fromkeys(_expand(part)))
+	return tuple(found)
+
+
+def _is_one(token: str) -> bool:
+	return bool(_DESIGNATOR.fullmatch(token) or _RANGE.fullmatch(token))
+
+
+def _expand(text: str) -> tuple[str, ...]:
+	match = _RANGE.fullmatch(text)
+	if not match:
+		return (text,)
+	prefix, first, last = match[1], int(match[2]), int(match[3])
+	if not first < last <= first + LONGEST_RANGE:
+		return (text,)
+	return tuple(f"{prefix}{number}" for number in range(first, last + 1))
+
+
+def all_single(listed: tuple[str, ...]) -> bool:
+	"""Whether there are designators and each is one place on a board, so that they can be counted."""
+	return bool(listed) and all(_DESIGNATOR.fullmatch(each) for each in listed)
