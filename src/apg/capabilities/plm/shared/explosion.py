@@ -91,6 +91,10 @@ def explode(
 	amounts = np.zeros(structure.node_count)
 	amounts[top] = amount
 	sweep_down(structure, amounts, structure.per_unit(lots), stops)
+	finite = np.isfinite(amounts)
+	if not finite.all():
+		node = structure.name(int(np.argmin(finite)))
+		raise DomainError("quantity", f"more than 1.8e308 of {node!r}", "Check its quantities.")
 	amounts.flags.writeable = False
 	return Exploded(structure, top, amounts)
 

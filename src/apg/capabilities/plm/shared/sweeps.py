@@ -53,6 +53,11 @@ class Column:
 		return brought
 
 
+_CHECKED_LATER = np.errstate(over="ignore", invalid="ignore")
+"""Callers refuse what is not finite, by name; numpy need not warn before."""
+
+
+@_CHECKED_LATER
 def sweep_up(structure: Structure, columns: Sequence[Column]) -> None:
 	"""Adds to every node what its children bring, each line once, level by level."""
 	bounds = structure.level_first.tolist()
@@ -67,6 +72,7 @@ def sweep_up(structure: Structure, columns: Sequence[Column]) -> None:
 			column.total[low:high] += sums
 
 
+@_CHECKED_LATER
 def sweep_up_some(structure: Structure, nodes: IntArray, columns: Sequence[Column]) -> None:
 	"""The same for these nodes only (ascending): theirs hold own values, all others final totals.
 
@@ -89,6 +95,7 @@ def sweep_up_some(structure: Structure, nodes: IntArray, columns: Sequence[Colum
 			column.total[parents] += sums
 
 
+@_CHECKED_LATER
 def sweep_down(
 	structure: Structure, amounts: FloatArray, weight: FloatArray, stopped: BoolArray | None
 ) -> None:

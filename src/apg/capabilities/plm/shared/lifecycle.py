@@ -1,0 +1,101 @@
+"""States of a revision, phases of a product, kinds of product; which moves are allowed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from apg.capabilities.plm.shared.errors import DomainError
+
+
+class ProductType(StrEnum):
+	"""The eight kinds of the guide."""
+
+	MANUFACTURED = "manufactured"
+	PURCHASED = "purchased"
+	VIRTUAL = "virtual"
+	SERVICE = "service"
+	KIT = "kit"
+	RAW_MATERIAL = "raw_material"
+	SUBASSEMBLY = "subassembly"
+	FINISHED_GOOD = "finished_good"
+
+
+class LifecyclePhase(StrEnum):
+	"""The eleven phases of the guide, in the order of a product's life."""
+
+	CONCEPT = "concept"
+	DESIGN = "design"
+	PROTOTYPE = "prototype"
+	DEVELOPMENT = "development"
+	TESTING = "testing"
+	PRODUCTION = "production"
+	ACTIVE = "active"
+	MATURE = "mature"
+	DECLINING = "declining"
+	OBSOLETE = "obsolete"
+	DISCONTINUED = "discontinued"
+
+
+class RevisionState(StrEnum):
+	"""`released` means this state and nothing else."""
+
+	WORKING = "working"
+	IN_REVIEW = "in_review"
+	RELEASED = "released"
+	SUPERSEDED = "superseded"
+	OBSOLETE = "obsolete"
+	CANCELLED = "cancelled"
+
+
+TERMINAL_PHASES = frozenset({LifecyclePhase.OBSOLETE, LifecyclePhase.DISCONTINUED})
+GATED_PHASES = frozenset(
+	{
+		LifecyclePhase.PRODUCTION,
+		LifecyclePhase.ACTIVE,
+		LifecyclePhase.MATURE,
+		LifecyclePhase.DECLINING,
+	}
+)
+
+REVISION_MOVES: dict[RevisionState, frozenset[RevisionState]] = {
+	RevisionState.WORKING: frozenset(
+		{RevisionState.IN_REVIEW, RevisionState.RELEASED, RevisionState.CANCELLED}
+	),
+	RevisionState.IN_REVIEW: frozenset({RevisionState.RELEASED, RevisionState.WORKING}),
+	RevisionState.RELEASED: frozenset({RevisionState.SUPERSEDED, RevisionState.OBSOLETE}),
+	RevisionState.SUPERSEDED: frozenset({RevisionState.OBSOLETE}),
+	RevisionState.OBSOLETE: frozenset(),
+	RevisionState.CANCELLED: frozenset(),
+}
+
+
+class MoveNotAllowed(DomainError):
+	"""A state or phase that cannot be reached from here; `allowed` lists what can."""
+
+	def __init__(self, what: str, now: str, wanted: str, allowed: tuple[str, ...]) -> None:
+		there = ", ".join(allowed) or "nothing"
+		super().__init__(f"{what} {now} cannot become {wanted}; allowed from here: {there}.")
+		self.now = now
+		self.wanted = wanted
+		self.allowed = allowed
+
+
+def phases_after(phase: LifecyclePhase) -> tuple[LifecyclePhase, ...]:
+	"""Where a product may go: any later phase, never back, nowhere from a terminal one."""
+	if phase in TERMINAL_PHASES:
+		return ()
+	order = tuple(LifecyclePhase)
+	return order[order.index(phase) + 1 :]
+
+
+def check_phase(now: LifecyclePhase, wanted: LifecyclePhase) -> None:
+	"""Raises MoveNotAllowed; staying where one is is no move and always allowed."""
+	if wanted != now and wanted not in phases_after(now):
+		raise MoveNotAllowed("Phase", now, wanted, phases_after(now))
+
+
+def check_revision_move(now: RevisionState, wanted: RevisionState) -> None:
+	"""Raises MoveNotAllowed."""
+	allowed = REVISION_MOVES[now]
+	if wanted not in allowed:
+		raise MoveNotAllowed("A revision that is", now, wanted, tuple(sorted(allowed)))
