@@ -33,6 +33,21 @@ class MenuEntry:
 	href: str
 	icon: str
 	permission: Permission | None = None
+	group: str = ""  # the heading it stands under; empty: the capability's title
+
+
+@dataclass(frozen=True, slots=True)
+class HomeCard:
+	"""A card of the first page. `load` answers what its template needs, or None to stay away;
+	`order` is its place, small first; `wide` takes the whole row."""
+
+	title: str
+	template: str
+	load: Callable[["Work"], Awaitable[dict[str, Any] | None]]
+	permission: Permission | None = None
+	href: str = ""
+	order: int = 100
+	wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,7 @@ class Capability:
 	schedules: tuple[Schedule, ...] = ()
 	ports: Mapping[type[Any], Any] = field(default_factory=dict[type[Any], Any])
 	health: tuple[HealthCheck, ...] = ()
+	home: tuple[HomeCard, ...] = ()
 	settings: type["CapabilitySettings"] | None = None
 	migrations: str | None = None
 	table_prefixes: tuple[str, ...] = ()

@@ -178,24 +178,22 @@ def _frame(subject: Any, composition: Composition) -> Frame:
 	headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
 	principal = subject.principal if isinstance(subject, Work) else scope.get("principal")
 	path: str = scope["path"]
-	menu: list[MenuGroup] = []
+	groups: dict[str, list[MenuLink]] = {}
 	if principal is not None:
 		on = principal.enabled | composition.always_on
 		for capability, entries in composition.menu():
 			if capability.short not in on:
 				continue
-			links = [
-				MenuLink(
-					entry.label,
-					entry.href,
-					entry.icon,
-					active=path == entry.href or path.startswith(entry.href.rstrip("/") + "/"),
-				)
-				for entry in entries
-				if entry.permission is None or principal.may(entry.permission)
-			]
-			if links:
-				menu.append(MenuGroup(capability.title, links))
+			for entry in entries:
+				if entry.permission is None or principal.may(entry.permission):
+					below = entry.href != "/" and path.startswith(entry.href.rstrip("/") + "/")
+					active = below or path == entry.href
+					link = MenuLink(entry.label, entry.href, entry.icon, active=active)
+					groups.setdefault(entry.group or capability.title, []).append(link)
+	order = {"Overview": -1, "Administration": 1}
+	menu = [
+		MenuGroup(label, groups[label]) for label in sorted(groups, key=lambda one: order.get(one, 0))
+	]
 	session = principal.session if principal else None
 	return Frame(
 		path=path,
