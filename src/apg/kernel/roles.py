@@ -36,6 +36,7 @@ ROLES: dict[str, tuple[str, dict[str, str]]] = {
 # this list against the catalogue of the database.
 PRIVILEGED_FUNCTIONS: dict[str, str] = {
 	"audit_row": "writes the trail, which no role may write by hand",
+	"lease_tokens": "keeps the counters of rate limits, which nobody may reset",
 	"tenant_ids": "schedulers open one Work per tenant",
 	"tenant_by_slug": "a login names its tenant before any is bound",
 	"tenant_facts": "an authenticator asks what its Principal carries of the tenant",

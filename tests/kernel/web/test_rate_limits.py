@@ -16,7 +16,6 @@ from apg.kernel.errors import TooManyRequests
 from apg.kernel.principal import Principal
 from apg.kernel.web.rate_limits import (
 	DDL,
-	PURGE_SQL,
 	TIERS,
 	BucketKey,
 	DatabaseLeases,
@@ -73,11 +72,10 @@ async def spend(limiter: RateLimiter, key: BucketKey, times: int) -> int:
 
 
 def test_the_numbers_are_those_of_the_security_document():
-	assert TIERS == {
-		"default": {"read": 6_000, "write": 1_200, "bulk": 60},
-		"strict": {"read": 100, "write": 100, "bulk": 60},
-		"wide": {"read": 600_000, "write": 120_000, "bulk": 6_000},
-	}
+	anonymous = {"login_account": 10, "login_address": 60, "public": 120}
+	assert TIERS["default"] == {"read": 6_000, "write": 1_200, "bulk": 60} | anonymous
+	assert TIERS["strict"] == {"read": 100, "write": 100, "bulk": 60} | anonymous
+	assert TIERS["wide"] == {name: 100 * limit for name, limit in TIERS["default"].items()}
 
 
 async def test_a_new_bucket_needs_a_lease_and_says_so(clock: Clock, store: Watched):
@@ -291,8 +289,14 @@ async def test_a_principals_tier_counts_under_the_default_only(clock: Clock, sto
 	assert headers["RateLimit-Policy"] == '"read";q=100;w=60'
 
 
+async def test_a_principals_tier_never_widens_what_anybody_may_do(clock: Clock, store: Watched):
+	machine = Principal("api_key", "t1", api_key_id="k1", tier="wide")
+	headers = await RateBudget(RateLimiter(store, clock)).spend(machine, "203.0.113.5", "public")
+	assert headers["RateLimit-Policy"] == '"public";q=120;w=60'
+
+
 async def test_logins_are_limited_per_account_and_per_network(clock: Clock, store: Watched):
-	budget = RateBudget(RateLimiter(store, clock), "wide")
+	budget = RateBudget(RateLimiter(store, clock), "strict")
 	for n in range(10):
 		await budget.spend_login("anna" if n % 2 else " ANNA ", f"203.0.113.{n}")
 	with pytest.raises(TooManyRequests) as refused:
@@ -377,21 +381,6 @@ async def test_the_web_role_may_lease_but_not_touch_the_rows(engine: AsyncEngine
 			)
 			== "apg_system"
 		)
-
-
-async def test_old_rows_are_purged(engine: AsyncEngine):
-	store = DatabaseLeases.on(engine)
-	await store.lease([LeaseRequest("old", 1, 1.0, 60.0), LeaseRequest("new", 1, 1.0, 60.0)])
-	async with engine.begin() as connection:
-		await connection.execute(
-			text(
-				"update rate_buckets set refilled_at = now() - interval '11 minutes' "
-				"where bucket = 'old'"
-			)
-		)
-		await connection.execute(text(PURGE_SQL))
-		left = (await connection.scalars(text("select bucket from rate_buckets"))).all()
-	assert left == ["new"]
 
 
 async def test_a_database_that_is_away_is_told_apart_from_an_empty_bucket(engine: AsyncEngine):

@@ -79,7 +79,9 @@ class Openings:
 class Budget(Protocol):
 	"""Rate limits; answers headers, or raises TooManyRequests."""
 
-	def spend(self, principal: Principal | None, address: str, rate_class: str) -> dict[str, str]: ...
+	async def spend(
+		self, principal: Principal | None, address: str, rate_class: str
+	) -> dict[str, str]: ...
 
 
 class AuthenticationMiddleware:
@@ -151,7 +153,7 @@ class AuthenticationMiddleware:
 		if budget is None:
 			return {}
 		name = self.openings.rate_class(method, path) if principal else "public"
-		return {} if path in _UNCOUNTED else budget.spend(principal, address, name)
+		return {} if path in _UNCOUNTED else await budget.spend(principal, address, name)
 
 	async def _refused(self, scope: Scope, runtime: Runtime, error: AppError) -> None:
 		kind = {401: "unauthenticated", 403: "denied"}.get(error.status)

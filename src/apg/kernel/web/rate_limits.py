@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from apg.kernel.errors import TooManyRequests
+from apg.kernel.log import definer
 from apg.kernel.principal import Principal
 from apg.kernel.texts import _
 
@@ -28,14 +29,18 @@ LEASE_SECONDS = 1.0
 _PATIENCE = 0.5  # seconds a request waits for a lease before this process decides alone
 _BATCH = 500
 
-# Tokens per minute. Only the classes of the API depend on the tier; guessing passwords and asking
-# without an account are limited alike for everybody. `strict` tightens and never loosens.
-FIXED = {"login_account": 10, "login_address": 60, "public": 120}
-DEFAULT = {"read": 6_000, "write": 1_200, "bulk": 60}
+# Tokens per minute (security.md §10). The classes of callers without a principal follow the platform's tier alone.
+ANONYMOUS = frozenset({"login_account", "login_address", "public"})
+_DEFAULT = {"read": 6_000, "write": 1_200, "bulk": 60} | {
+	"login_account": 10,
+	"login_address": 60,
+	"public": 120,
+}
 TIERS: dict[str, dict[str, int]] = {
-	"default": DEFAULT,
-	"strict": {name: min(100, limit) for name, limit in DEFAULT.items()},
-	"wide": {name: 100 * limit for name, limit in DEFAULT.items()},
+	"default": _DEFAULT,
+	# tightens and never loosens
+	"strict": {name: min(100, n) if name not in ANONYMOUS else n for name, n in _DEFAULT.items()},
+	"wide": {name: 100 * n for name, n in _DEFAULT.items()},
 }
 
 DDL: tuple[str, ...] = (
@@ -46,37 +51,33 @@ DDL: tuple[str, ...] = (
 		refilled_at timestamptz not null
 	) with (fillfactor = 50)
 	""",
-	"create index ix_rate_buckets_refilled_at on rate_buckets (refilled_at)",
+	"comment on table rate_buckets is 'keep=1 day after refilled_at'",
 	"grant select, insert, update, delete on rate_buckets to apg_system",
-	"""
-	create function lease_tokens(bucket text, want int, rate double precision,
-		burst double precision, out granted int, out remaining int)
-	language plpgsql security definer set search_path = pg_catalog, public as $$
-	declare
-		held double precision;
-		since timestamptz;
-	begin
-		insert into rate_buckets values (lease_tokens.bucket, burst, clock_timestamp())
-			on conflict do nothing;
-		select b.tokens, b.refilled_at into held, since from rate_buckets b
-			where b.bucket = lease_tokens.bucket for update;
-		-- the clock is read again, because the lock may have taken a while
-		held := held + rate * greatest(0, extract(epoch from clock_timestamp() - since));
-		held := least(burst, held + greatest(0, -want));
-		granted := greatest(0, least(want, floor(held)::int));
-		held := held - granted;
-		remaining := floor(held)::int;
-		update rate_buckets b set tokens = held, refilled_at = clock_timestamp()
-			where b.bucket = lease_tokens.bucket;
-	end $$
-	""",
-	"alter function lease_tokens(text, int, double precision, double precision) owner to apg_system",
-	"revoke all on function lease_tokens(text, int, double precision, double precision) from public",
-	"grant execute on function lease_tokens(text, int, double precision, double precision)"
-	" to apg_app, apg_worker",
+	*definer(
+		"lease_tokens(bucket text, want int, rate double precision, burst double precision, "
+		"out granted int, out remaining int)",
+		"record",
+		"""
+		declare
+			held double precision;
+			since timestamptz;
+		begin
+			insert into rate_buckets values (lease_tokens.bucket, burst, clock_timestamp())
+				on conflict do nothing;
+			select b.tokens, b.refilled_at into held, since from rate_buckets b
+				where b.bucket = lease_tokens.bucket for update;
+			-- the clock is read again, because the lock may have taken a while
+			held := held + rate * greatest(0, extract(epoch from clock_timestamp() - since));
+			held := least(burst, held + greatest(0, -want));
+			granted := greatest(0, least(want, floor(held)::int));
+			held := held - granted;
+			remaining := floor(held)::int;
+			update rate_buckets b set tokens = held, refilled_at = clock_timestamp()
+				where b.bucket = lease_tokens.bucket;
+		end""",
+		to="apg_app, apg_worker",
+	),
 )
-# A bucket that nobody touched for ten minutes is full again: its row says nothing.
-PURGE_SQL = "delete from rate_buckets where refilled_at < clock_timestamp() - interval '10 minutes'"
 LEASE_SQL = """
 	select l.granted, l.remaining
 	from unnest(cast(:buckets as text[]), cast(:wants as int[]), cast(:rates as float8[]),
@@ -169,6 +170,7 @@ class DatabaseLeases:
 
 	@classmethod
 	def on(cls, engine: AsyncEngine) -> "DatabaseLeases":
+		"""By connections borrowed from the engine's pool."""
 		alone = engine.execution_options(isolation_level="AUTOCOMMIT")
 
 		async def execute(sql: str, values: dict[str, list[Any]]) -> Sequence[Any]:
@@ -379,23 +381,22 @@ class RateBudget:
 		self, principal: Principal | None, address: str, rate_class: str
 	) -> dict[str, str]:
 		"""The headers of the answer. A principal's own tier counts where the platform's is default."""
-		if principal is None or rate_class in FIXED:
-			name = rate_class if rate_class in FIXED else "public"
-			key = BucketKey(name, FIXED[name], "", address_subject(address))
-		else:
-			tier = principal.tier if self.tier == "default" else self.tier
-			limits = TIERS.get(tier, DEFAULT)
-			key = BucketKey(
-				rate_class, limits[rate_class], principal.tenant_id, principal.actor_key
-			)
-		return await self._spend(key)
+		if principal is None or rate_class in ANONYMOUS:
+			name = rate_class if rate_class in ANONYMOUS else "public"
+			return await self._spend_anonymous(name, address_subject(address))
+		tier = principal.tier if self.tier == "default" else self.tier
+		limit = TIERS.get(tier, _DEFAULT)[rate_class]
+		return await self._spend(
+			BucketKey(rate_class, limit, principal.tenant_id, principal.actor_key)
+		)
 
 	async def spend_login(self, account: str, address: str) -> dict[str, str]:
 		"""One attempt to log in, reset or confirm: per address, then per account in any spelling."""
-		key = BucketKey("login_address", FIXED["login_address"], "", address_subject(address))
-		await self._spend(key)
-		name = account.strip().casefold()
-		return await self._spend(BucketKey("login_account", FIXED["login_account"], "", name))
+		await self._spend_anonymous("login_address", address_subject(address))
+		return await self._spend_anonymous("login_account", account.strip().casefold())
+
+	async def _spend_anonymous(self, name: str, subject: str) -> dict[str, str]:
+		return await self._spend(BucketKey(name, TIERS[self.tier][name], "", subject))
 
 	async def _spend(self, key: BucketKey) -> dict[str, str]:
 		decision = await self.limiter.admit(key)

@@ -2,9 +2,9 @@
 
 from alembic import op
 
-from apg.kernel import audit, growth, json_rows, log, security_events, tasks
+from apg.kernel import audit, growth, json_rows, log, security_events, signing, tasks
 from apg.kernel.tenancy import TENANT, protect
-from apg.kernel.web import idempotency
+from apg.kernel.web import idempotency, rate_limits
 
 revision = "0001"
 down_revision = None
@@ -27,6 +27,8 @@ def upgrade() -> None:
 	for statement in (
 		*security_events.DDL,
 		*idempotency.DDL,
+		*rate_limits.DDL,
+		*signing.DDL,
 		*tasks.ddl(),
 	):
 		op.execute(statement)
