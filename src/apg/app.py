@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 # Every built-in capability by the place of its manifest, in no particular order.
 BUILT_IN: tuple[str, ...] = (
+	"apg.platform.notifications.blueprint",
 	"apg.platform.operations.blueprint",
 	"apg.platform.tenants.blueprint",
+	"apg.capabilities.plm.blueprint",
 )
 
 
@@ -44,12 +46,16 @@ def make_runtime(settings: Settings, *, role: str = "apg_app") -> Runtime:
 def make_app(settings: Settings | None = None) -> "FastAPI":
 	"""The web application; uvicorn calls it as a factory."""
 	from apg.kernel.mounting import mount
+	from apg.kernel.web.rate_limits import DatabaseLeases, RateBudget, RateLimiter
 
 	chosen = settings or Settings()
 
 	async def start(app: "FastAPI", stack: AsyncExitStack) -> Runtime:
 		runtime = make_runtime(chosen)
 		stack.push_async_callback(runtime.engine.dispose)
+		limiter = RateLimiter(DatabaseLeases.on(runtime.engine))
+		await stack.enter_async_context(limiter.running())
+		runtime.state["budget"] = RateBudget(limiter, chosen.rate_tier)
 		return runtime
 
 	return mount(composition(), chosen, start)

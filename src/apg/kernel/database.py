@@ -79,33 +79,38 @@ def reference(
 	nullable: bool = False,
 	ondelete: str = "RESTRICT",
 	index: bool = True,
+	deferred: bool = False,
 ) -> MappedColumn[Any]:
 	"""A column that points at a row of the same tenant, by a composite foreign key.
 
 	A plain foreign key is checked past the policies, so it could name another tenant's row.
-	`ondelete="SET NULL"` clears the column alone, never the tenant.
+	`ondelete="SET NULL"` clears the column alone, never the tenant. `deferred` checks at commit, for
+	two rows that point at each other.
 	"""
 	return mapped_column(
 		id_type,
 		nullable=nullable,
 		index=index,
-		info={"reference": target, "ondelete": ondelete},
+		info={"reference": target, "ondelete": ondelete, "deferred": deferred},
 	)
+
+
+_composed: set[str] = set()
 
 
 @event.listens_for(Base, "instrument_class", propagate=True)
 def _compose_keys(mapper: Mapper[Any], entity: type[Any]) -> None:  # pyright: ignore[reportUnusedFunction]
 	table = mapper.local_table
-	if not isinstance(table, Table) or "tenant_id" not in table.c or table.info.get("composed"):
+	if not isinstance(table, Table) or "tenant_id" not in table.c or table.name in _composed:
 		return
-	table.info["composed"] = True
+	_composed.add(table.name)
 	if "id" in table.c and [c.name for c in table.primary_key.columns] == ["id"]:
 		table.append_constraint(UniqueConstraint("tenant_id", "id"))
 	for column in list(table.c):
 		target = column.info.get("reference")
 		if target is None:
 			continue
-		rule = str(column.info["ondelete"])
+		rule, deferred = str(column.info["ondelete"]), bool(column.info["deferred"])
 		if rule == "SET NULL":
 			rule = f"SET NULL ({column.name})"
 		table.append_constraint(
@@ -113,6 +118,9 @@ def _compose_keys(mapper: Mapper[Any], entity: type[Any]) -> None:  # pyright: i
 				["tenant_id", column.name],
 				[f"{target}.tenant_id", f"{target}.id"],
 				ondelete=rule,
+				deferrable=deferred or None,
+				initially="DEFERRED" if deferred else None,
+				use_alter=deferred,
 			)
 		)
 

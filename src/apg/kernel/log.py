@@ -35,13 +35,13 @@ def definer(
 	Only plpgsql keeps its plans between calls; an SQL function with `security definer` does not.
 	"""
 	name = signature.partition("(")[0]
-	own = [f"alter function {name} owner to {owner}"] if owner != "apg_owner" else []
 	return [
 		f"create function {signature} returns {returns} language plpgsql security definer "
 		f"set search_path = pg_catalog, public, pg_temp {options} as $$\n{body}\n$$",
-		*own,
+		# Before the owner changes: afterwards the one who migrates may revoke nothing, and is not told.
 		f"revoke all on function {name} from public",
 		f"grant execute on function {name} to {to}",
+		*([f"alter function {name} owner to {owner}"] if owner != "apg_owner" else []),
 	]
 
 

@@ -94,13 +94,19 @@ def write_xlsx(
 	"""
 	book = Workbook(write_only=True)
 	sheet: Any = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:31] or "Data")
-	sheet.append([_xlsx_cell(sheet, str(each), 1) for each in headers])
-	for number, row in enumerate(rows, start=2):
-		if number > XLSX_ROWS:
-			raise Invalid.one(
-				"format", _("An XLSX sheet holds {n} rows. Export as CSV instead.", n=XLSX_ROWS)
-			)
-		sheet.append([_xlsx_cell(sheet, each, number) for each in row])
+	complete = False
+	try:
+		sheet.append([_xlsx_cell(sheet, str(each), 1) for each in headers])
+		for number, row in enumerate(rows, start=2):
+			if number > XLSX_ROWS:
+				raise Invalid.one(
+					"format", _("An XLSX sheet holds {n} rows. Export as CSV instead.", n=XLSX_ROWS)
+				)
+			sheet.append([_xlsx_cell(sheet, each, number) for each in row])
+		complete = True
+	finally:
+		if not complete:
+			sheet.close()  # ends openpyxl's temporary file
 	book.save(target)
 
 

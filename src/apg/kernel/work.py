@@ -126,9 +126,12 @@ class Work:
 		return found
 
 	async def edit(
-		self, entity: type[Entity], id: str, *options: Any, deleted: bool = False
+		self, entity: type[Entity], id: str, *options: Any, deleted: bool = False, compare: bool = True
 	) -> Entity:
-		"""The row, locked; a stale If-Match is refused. Raises NotFound, PreconditionFailed."""
+		"""The row, locked; a stale If-Match is refused. Raises NotFound, PreconditionFailed.
+
+		`compare=False` where the entity tag is more than this row's version: call `expect` then.
+		"""
 		found = None
 		if is_id(id):
 			found = await self.session.scalar(
@@ -140,7 +143,7 @@ class Work:
 			)
 		if found is None or (getattr(found, "is_deleted", False) and not deleted):
 			raise NotFound(_("{what} not found", what=human_name(entity)))
-		if not hasattr(entity, "etag"):
+		if compare:
 			self.expect(str(getattr(found, "version", "")))
 		return found
 

@@ -251,6 +251,9 @@ def _of_database(error: DBAPIError) -> AppError:
 		)
 	if state == "57014":
 		return errors.Unavailable(_("This took too long and was stopped."))
+	if state == "P0001":
+		# A rule that a trigger holds; the service should have refused it first, in better words.
+		return errors.Conflict(_("The database holds a rule against this change."), code="IMMUTABLE")
 	if state == "23514" or state == "23505":
 		return errors.Conflict()
 	if state in ("22021", "22P05"):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, get_currency_precision
+from jinja2 import pass_context
 from markupsafe import Markup
 
 from apg.kernel.stamps import utc_now
@@ -182,12 +183,22 @@ def _locale() -> Locale:
 		return Locale.parse("en")
 
 
+def _at_render(filter_: Callable[..., Any]) -> Callable[..., Any]:
+	"""Keeps Jinja from working a constant out once, at compile time, in whoever's locale."""
+
+	@pass_context
+	def filtered(_context: Any, *given: Any, **named: Any) -> Any:
+		return filter_(*given, **named)
+
+	return filtered
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
-	"number": number,
-	"money": money,
-	"unit": unit,
+	"number": _at_render(number),
+	"money": _at_render(money),
+	"unit": _at_render(unit),
 	"unit_symbol": unit_symbol,
-	"date": date_text,
-	"datetime": datetime_text,
-	"ago": ago,
+	"date": _at_render(date_text),
+	"datetime": _at_render(datetime_text),
+	"ago": _at_render(ago),
 }

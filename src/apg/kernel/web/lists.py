@@ -35,6 +35,7 @@ class Column:
 	kind: ColumnKind = "text"
 	unit: str = ""
 	default_visible: bool = True
+	digits: int | None = None  # significant digits shown at most; None shows what is recorded
 
 
 @dataclass(frozen=True, slots=True)

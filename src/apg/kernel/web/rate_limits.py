@@ -31,11 +31,8 @@ _BATCH = 500
 
 # Tokens per minute (security.md §10). The classes of callers without a principal follow the platform's tier alone.
 ANONYMOUS = frozenset({"login_account", "login_address", "public"})
-_DEFAULT = {"read": 6_000, "write": 1_200, "bulk": 60} | {
-	"login_account": 10,
-	"login_address": 60,
-	"public": 120,
-}
+_DEFAULT = {"read": 6_000, "write": 1_200, "bulk": 60}
+_DEFAULT.update(login_account=10, login_address=60, public=120)
 TIERS: dict[str, dict[str, int]] = {
 	"default": _DEFAULT,
 	# tightens and never loosens
@@ -182,24 +179,18 @@ class DatabaseLeases:
 	async def lease(self, requests: Sequence[LeaseRequest]) -> Sequence[Lease]:
 		# Rows are locked in one order everywhere, so that two processes cannot block each other.
 		order = sorted(range(len(requests)), key=lambda place: requests[place].bucket)
-		buckets, wants, rates, bursts = (
-			list(column) for column in zip(*(requests[place] for place in order), strict=True)
-		)
-		values: dict[str, list[Any]] = {
-			"buckets": buckets,
-			"wants": wants,
-			"rates": rates,
-			"bursts": bursts,
+		columns = zip(*(requests[place] for place in order), strict=True)
+		values = {
+			f"{name}s": list(column)
+			for name, column in zip(LeaseRequest._fields, columns, strict=True)
 		}
 		try:
 			async with asyncio.timeout(_PATIENCE):
 				rows = await self._execute(LEASE_SQL, values)
 		except (SQLAlchemyError, OSError, TimeoutError) as error:
 			raise StoreUnavailable from error
-		leases = [Lease(0, 0)] * len(requests)
-		for place, row in zip(order, rows, strict=True):
-			leases[place] = Lease(*row)
-		return leases
+		found = {place: Lease(*row) for place, row in zip(order, rows, strict=True)}
+		return [found[place] for place in range(len(requests))]
 
 
 class _Bucket:
@@ -293,8 +284,7 @@ class RateLimiter:
 			for bucket, want in zip(buckets, wants, strict=True)
 		]
 		try:
-			leases = await self._store.lease(requests)
-			alone = False
+			leases, alone = await self._store.lease(requests), False
 		except StoreUnavailable:
 			leases, alone = await self._alone.lease(requests), True
 		if alone != self._is_alone:

@@ -141,7 +141,7 @@ def read_csv(
 			_("Choose comma, semicolon, tab or bar."),
 		)
 	records = _records(text, delimiter, limits)
-	if not any(any(cells) for _line, cells in records):
+	if not any(cell.strip() for _line, cells in records for cell in cells):
 		raise Unreadable(_("The file holds no rows."), _("Export the table again and check it."))
 	at = _header_index(records, header_row)
 	if header_row is None and at:
@@ -280,7 +280,7 @@ def _field_too_long(line: int, limits: Limits) -> Unreadable:
 
 
 def _header_index(records: Sequence[tuple[int, tuple[str, ...]]], wanted: int | None) -> int:
-	"""Where the headings are: the given line, else the first row as wide as the table without numbers."""
+	"""The given line, else the first row that is as full as the table and holds no numbers."""
 	if wanted is not None:
 		for index, (line, cells) in enumerate(records):
 			if line == wanted and any(cells):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from apg.capabilities.plm.shared.errors import DomainError
+from apg.capabilities.plm.shared.errors import MoveNotAllowed
 
 
 class ProductType(StrEnum):
@@ -69,17 +69,6 @@ REVISION_MOVES: dict[RevisionState, frozenset[RevisionState]] = {
 }
 
 
-class MoveNotAllowed(DomainError):
-	"""A state or phase that cannot be reached from here; `allowed` lists what can."""
-
-	def __init__(self, what: str, now: str, wanted: str, allowed: tuple[str, ...]) -> None:
-		there = ", ".join(allowed) or "nothing"
-		super().__init__(f"{what} {now} cannot become {wanted}; allowed from here: {there}.")
-		self.now = now
-		self.wanted = wanted
-		self.allowed = allowed
-
-
 def phases_after(phase: LifecyclePhase) -> tuple[LifecyclePhase, ...]:
 	"""Where a product may go: any later phase, never back, nowhere from a terminal one."""
 	if phase in TERMINAL_PHASES:
@@ -91,11 +80,11 @@ def phases_after(phase: LifecyclePhase) -> tuple[LifecyclePhase, ...]:
 def check_phase(now: LifecyclePhase, wanted: LifecyclePhase) -> None:
 	"""Raises MoveNotAllowed; staying where one is is no move and always allowed."""
 	if wanted != now and wanted not in phases_after(now):
-		raise MoveNotAllowed("Phase", now, wanted, phases_after(now))
+		raise MoveNotAllowed("lifecycle_phase", now, wanted, phases_after(now))
 
 
 def check_revision_move(now: RevisionState, wanted: RevisionState) -> None:
 	"""Raises MoveNotAllowed."""
 	allowed = REVISION_MOVES[now]
 	if wanted not in allowed:
-		raise MoveNotAllowed("A revision that is", now, wanted, tuple(sorted(allowed)))
+		raise MoveNotAllowed("state", now, wanted, tuple(sorted(allowed)))

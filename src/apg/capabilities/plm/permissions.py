@@ -1,0 +1,42 @@
+"""Every right of PLM, and the roles a tenant starts with."""
+
+from apg.kernel.capability import Role
+from apg.kernel.permissions import Permission
+
+
+def _plm(resource: str, action: str, title: str) -> Permission:
+	return Permission("plm", resource, action, title)
+
+
+PRODUCTS_READ = _plm("products", "read", "See products, revisions and where they are used")
+PRODUCTS_CREATE = _plm("products", "create", "Create products")
+PRODUCTS_UPDATE = _plm("products", "update", "Change products and working revisions")
+PRODUCTS_DELETE = _plm("products", "delete", "Delete and restore products")
+PRODUCTS_RELEASE = _plm("products", "release", "Release a first revision")
+STRUCTURES_READ = _plm("structures", "read", "See bills of materials and their roll-up")
+STRUCTURES_UPDATE = _plm("structures", "update", "Change bills of materials")
+COSTS_READ = _plm("costs", "read", "See prices and costs")
+COSTS_UPDATE = _plm("costs", "update", "Record prices and costs")
+IMPORTS_READ = _plm("imports", "read", "See imports and their reports")
+IMPORTS_CREATE = _plm("imports", "create", "Import parts and bills of materials")
+
+ALL = (
+	PRODUCTS_READ,
+	PRODUCTS_CREATE,
+	PRODUCTS_UPDATE,
+	PRODUCTS_DELETE,
+	PRODUCTS_RELEASE,
+	STRUCTURES_READ,
+	STRUCTURES_UPDATE,
+	COSTS_READ,
+	COSTS_UPDATE,
+	IMPORTS_READ,
+	IMPORTS_CREATE,
+)
+
+_READ = tuple(str(permission) for permission in ALL if permission.reads)
+ROLES = (
+	Role("plm_viewer", "PLM viewer", _READ),
+	Role("plm_engineer", "Design engineer", tuple(str(p) for p in ALL if p != PRODUCTS_RELEASE)),
+	Role("plm_manager", "PLM manager", ("plm.*",)),
+)

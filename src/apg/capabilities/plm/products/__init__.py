@@ -1,0 +1,1 @@
+"""Items and their revisions: what the wire calls a product."""

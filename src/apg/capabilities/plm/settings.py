@@ -1,0 +1,13 @@
+"""Settings of PLM (prefix APG_PLM_)."""
+
+from pydantic_settings import SettingsConfigDict
+
+from apg.kernel.settings import CapabilitySettings
+
+
+class PlmSettings(CapabilitySettings):
+	"""What the operator decides for PLM; what a tenant decides is in the tenant's settings."""
+
+	model_config = SettingsConfigDict(env_prefix="APG_PLM_", extra="ignore")
+
+	structure_cache: int = 64

@@ -1,0 +1,1 @@
+"""Bills of materials: lines, roll-up, where-used, compare."""
