@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+from httpx import ASGITransport, AsyncClient
+
 from apg.app import make_app
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.platform.operations.health import probes
-from httpx import ASGITransport, AsyncClient
 
 
 class Anybody:

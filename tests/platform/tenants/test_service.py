@@ -1,6 +1,8 @@
 """A tenant comes to be whole or not at all, is seen by itself alone, and changes as asked."""
 
 import pytest
+from sqlalchemy import select, text
+
 from apg.kernel.errors import Invalid
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
@@ -8,7 +10,6 @@ from apg.kernel.stamps import new_id
 from apg.kernel.work import open_work
 from apg.platform.tenants.tenants import service
 from apg.platform.tenants.tenants.models import Scope, Tenant
-from sqlalchemy import select, text
 
 
 def slug() -> str:

@@ -1,0 +1,57 @@
+"""What is given of a message, and what may be asked of it."""
+
+from pydantic import BaseModel, ConfigDict
+
+from apg.contracts.notifications import Priority
+from apg.kernel.web.lists import Column, Filter, ListSpec
+from apg.kernel.web.wire import IdText, Moment
+
+PRIORITIES = tuple((one.value, one.value.capitalize()) for one in Priority)
+COLUMNS = (
+	Column("subject", "Subject"),
+	Column("kind", "Kind", default_visible=False),
+	Column("priority", "Priority", sortable=True, kind="state"),
+	Column("created_at", "When", sortable=True, kind="datetime"),
+)
+FILTERS = (
+	Filter("unread", "Unread", "bool"),
+	Filter("kind", "Kind"),
+	Filter("priority", "Priority", "choice", PRIORITIES, many=True),
+)
+INBOX = ListSpec(COLUMNS, FILTERS, default_sort="-created_at")
+INBOX_API = ListSpec(
+	COLUMNS,
+	FILTERS,
+	default_sort="-created_at",
+	page_sizes=(50,),
+	max_page_size=250,
+	paging="offset",
+)
+
+
+class MessageOut(BaseModel):
+	"""A message to the caller."""
+
+	id: IdText
+	kind: str
+	subject: str
+	message: str
+	action_url: str | None
+	priority: Priority
+	read_at: Moment | None
+	created_at: Moment
+	version: int
+
+
+class MessagePatch(BaseModel):
+	"""Read, or unread again."""
+
+	model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"read": True}]})
+
+	read: bool
+
+
+class MarkedOut(BaseModel):
+	"""How many messages were unread before."""
+
+	marked: int
