@@ -113,13 +113,20 @@ def normalised(heading: str) -> str:
 	return " ".join(re.sub(r"[^a-z0-9#]+", " ", text).split())
 
 
+def _folded(name: str) -> str:
+	"""`stueckliste` and `stuckliste` (from `Stückliste`) are the same heading."""
+	return name.replace("ae", "a").replace("oe", "o").replace("ue", "u")
+
+
 def _lexicon() -> dict[str, tuple[tuple[Field, int], ...]]:
 	found: dict[str, tuple[tuple[Field, int], ...]] = {}
 	for field, listed in _SYNONYMS.items():
 		for entry in listed.split(","):
 			words, _space, last = entry.strip().rpartition(" ")
 			heading, sure = (words, int(last)) if last.isdigit() else (entry.strip(), 100)
-			found[heading] = (*found.get(heading, ()), (field, sure))
+			key = _folded(heading)
+			if all(other is not field for other, _sure in found.get(key, ())):
+				found[key] = (*found.get(key, ()), (field, sure))
 	return found
 
 
@@ -221,7 +228,8 @@ def guess(table: Table, *, sample: int = 200) -> ColumnMapping:
 		name, found_units[index] = _split_heading(heading)
 		texts = [cells[index].strip() for cells in rows if cells[index].strip()]
 		words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading)
-		for field, sure in _LEXICON.get(name) or _LEXICON.get(normalised(words), ()):
+		meanings = _LEXICON.get(_folded(name)) or _LEXICON.get(_folded(normalised(words)), ())
+		for field, sure in meanings:
 			score = sure * _plausible(field, texts) // 100
 			if score >= 30:
 				candidates.append((-score, index, field))
