@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from apg.app import composition, make_app, make_runtime
 from apg.embedded import launcher
+from apg.kernel.observe import configure_logging
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.testing import TEST_SECRET, database, database_name
 
+configure_logging("ERROR")
 HOME = Path(__file__).resolve().parent.parent / ".apg-test"
 
 

@@ -165,6 +165,7 @@ def make_engine(url: str, settings: Settings, *, pool_size: int | None = None) -
 		max_overflow=0,
 		pool_timeout=settings.pool_wait_seconds,
 		pool_recycle=3600,
+		hide_parameters=True,
 		json_serializer=dump_json,
 		json_deserializer=load_json,
 		connect_args={

@@ -28,7 +28,9 @@ def searchable(op: Any, table: str, criteria: Mapping[str, str]) -> None:
 			json=f"($2 -> '{name}')",
 			like=f"apg_like($2 ->> '{name}')",
 		)
-		branches.append(f"if criteria ? '{name}' then parts := parts || $sql$({sql})$sql$; end if;")
+		branches.append(
+			f"if criteria ? '{name}' then parts := array_append(parts, $sql$({sql})$sql$); end if;"
+		)
 	body = "\n\t\t".join(branches)
 	op.execute(f"""
 	create or replace function {table}_search(criteria jsonb, lim integer) returns setof uuid
@@ -54,5 +56,5 @@ def searchable(op: Any, table: str, criteria: Mapping[str, str]) -> None:
 def found_by(table: str, criteria: Mapping[str, Any], limit: int = 20_000) -> Select[Any]:
 	"""The ids that match all criteria, for `where(Entity.id.in_(found_by(…)))`."""
 	call = getattr(func, f"{table}_search")(cast(dict(criteria), JSONB), limit)
-	found = call.table_valued(column("id", id_type), name="found")
+	found = call.table_valued(column("id", id_type), name="found").render_derived()
 	return select(found.c.id)

@@ -19,6 +19,8 @@ WITHOUT_TENANT: dict[str, str] = {
 	"users": "a person may belong to several tenants; shown through memberships",
 	"signing_keys": "keys of the installation, readable through one function",
 	"exchange_rates": "published reference data, read-only for the application",
+	"currencies": "ISO 4217, read-only for the application",
+	"exchange_rate_files": "which published files were loaded",
 	"auth_epochs": "numbers that say what to read again, no content",
 	"rate_buckets": "counters leased by processes",
 	"log_cursors": "positions of readers of the log",

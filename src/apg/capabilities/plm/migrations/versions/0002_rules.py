@@ -118,7 +118,7 @@ def upgrade() -> None:
 			"attributes": (
 				"select i.id from plm_revisions r join plm_items i on i.current_revision_id = r.id "
 				"where r.tenant_id = {tenant} and (select bool_and(r.attributes @> "
-				"jsonb_build_object(a.key, a.value) or r.attributes ->> a.key = a.value #>> '{{}}') "
+				"jsonb_build_object(a.key, a.value) or r.attributes ->> a.key = a.value #>> '{{{{}}}}') "
 				"from jsonb_each({json}) a)"
 			),
 			"cost_min": _COST.format(sign=">="),
