@@ -46,7 +46,9 @@ def disk_errors_explained(path: Path) -> Generator[None]:
 		where = Path(str(error.filename)) if error.filename else path
 		if error.errno in NO_SPACE:
 			raise no_space(where) from error
+		in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+		reason = "a file is where a folder is needed" if in_the_way else error.strerror or error
 		raise EmbeddedError(
-			f"The database at {path} cannot be used: {error.strerror or error} ({where}).",
+			f"The database at {path} cannot be used: {reason} ({where}).",
 			"Make that place readable and writable for this user, or set APG_HOME to one that is.",
 		) from error
