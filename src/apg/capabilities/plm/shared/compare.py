@@ -3,7 +3,7 @@
 Lines are paired in this order, each line once:
 1. lineage: the same line_uid, or one was derived from the other (`origin`, an MBOM line of an EBOM line)
 2. the same child under the same find number
-3. the same child; among several the pair that shares most designators, then the nearest find number
+3. the same child; among several the pair that shares most designators, then the most alike
 4. another child in the same designators: a part was replaced
 
 Nothing depends on the order of rows. What is paired and equal is not reported.
@@ -12,7 +12,7 @@ Nothing depends on the order of rows. What is paired and equal is not reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -28,7 +28,7 @@ class Line:
 	"""One line as far as it can differ; `uid` is unique in its list.
 
 	`fields` holds everything else that counts (quantity as Decimal, unit, kind, pinned revision …);
-	values compare by ==, so 1.0 equals 1.00. A field that is absent equals None.
+	values compare by ==, so 1.0 equals 1.00. A field that is None is dropped: absent and None are one.
 	"""
 
 	uid: str
@@ -38,13 +38,17 @@ class Line:
 	origin: str | None = None
 	fields: Fields = field(default_factory=lambda: _NONE)
 
+	def __post_init__(self) -> None:
+		kept = {name: value for name, value in self.fields.items() if value is not None}
+		object.__setattr__(self, "fields", kept)
+
 	def value(self, name: str) -> Any:
 		if name in _OWN_FIELDS:
 			return getattr(self, name)
 		return self.fields.get(name)
 
 
-_OWN_FIELDS = ("child", "find_number", "designators", "origin")
+_OWN_FIELDS = ("child", "find_number", "designators")
 
 
 class MatchedBy(StrEnum):
@@ -63,10 +67,11 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-	"""A line on both sides that differs; the uids differ when it was not matched by lineage."""
+	"""A line on both sides that differs; uid and origin are identity and not among the changes."""
 
 	old_uid: str
 	new_uid: str
+	new_origin: str | None
 	child: str
 	matched_by: MatchedBy
 	changes: tuple[FieldChange, ...]
@@ -76,14 +81,14 @@ class LineChange:
 class Difference:
 	"""From one list to another, sorted by find number and uid.
 
-	`renamed` holds old and new uid of lines that are equal but for their uid; it is no difference in
-	content, `apply` needs it to give the second list exactly.
+	`renamed` (old uid, new uid, new origin) holds lines that are equal but for their identity: no
+	difference in content, but `apply` needs it to give the second list exactly.
 	"""
 
 	added: tuple[Line, ...] = ()
 	removed: tuple[Line, ...] = ()
 	changed: tuple[LineChange, ...] = ()
-	renamed: tuple[tuple[str, str], ...] = ()
+	renamed: tuple[tuple[str, str, str | None], ...] = ()
 
 	@property
 	def is_empty(self) -> bool:
@@ -105,20 +110,20 @@ def compare(before: Iterable[Line], after: Iterable[Line]) -> Difference:
 	old, new = _by_uid("before", before), _by_uid("after", after)
 	pairs = _paired(dict(old), dict(new))
 	changed: list[LineChange] = []
-	renamed: list[tuple[str, str]] = []
+	renamed: list[tuple[str, str, str | None]] = []
 	for left, right, how in pairs:
 		changes = _field_changes(left, right)
 		if changes:
-			changed.append(LineChange(left.uid, right.uid, left.child, how, changes))
-		elif left.uid != right.uid:
-			renamed.append((left.uid, right.uid))
+			changed.append(LineChange(left.uid, right.uid, right.origin, left.child, how, changes))
+		elif (left.uid, left.origin) != (right.uid, right.origin):
+			renamed.append((left.uid, right.uid, right.origin))
 	gone = old.keys() - {left.uid for left, _, _ in pairs}
 	come = new.keys() - {right.uid for _, right, _ in pairs}
 	return Difference(
 		added=tuple(sorted((new[uid] for uid in come), key=_place)),
 		removed=tuple(sorted((old[uid] for uid in gone), key=_place)),
 		changed=tuple(sorted(changed, key=lambda change: _place(old[change.old_uid]))),
-		renamed=tuple(sorted(renamed)),
+		renamed=tuple(sorted(renamed, key=lambda each: each[:2])),
 	)
 
 
@@ -140,8 +145,8 @@ def apply(difference: Difference, lines: Iterable[Line]) -> list[Line]:
 			if present.value(each.field) != each.old:
 				raise DoesNotApply(change.old_uid, each.field, "it has another value by now")
 		arriving.append(_changed(present, change))
-	for old_uid, new_uid in difference.renamed:
-		arriving.append(_with(_taken(result, old_uid), new_uid, {}))
+	for old_uid, new_uid, origin in difference.renamed:
+		arriving.append(replace(_taken(result, old_uid), uid=new_uid, origin=origin))
 	for line in (*arriving, *difference.added):
 		if line.uid in result:
 			raise DoesNotApply(line.uid, "line", "it is there already")
@@ -219,6 +224,9 @@ def _nearness(left: Line, right: Line) -> tuple[float, ...]:
 	return (-shared, either - shared, float(len(_field_changes(left, right))), apart)
 
 
+_MOST_CANDIDATES = 100_000
+"""Larger groups of one child are paired in the order of their find numbers instead of by likeness."""
+
 Key = Callable[[Line], object]
 
 
@@ -242,8 +250,11 @@ def _pair_groups(
 		rights = right_groups.get(value, [])
 		if value is None or not rights:
 			continue
-		if len(lefts) == len(rights) == 1:
-			pair(lefts[0], rights[0], how)
+		if len(lefts) * len(rights) > _MOST_CANDIDATES or len(lefts) == len(rights) == 1:
+			for left, right in zip(
+				sorted(lefts, key=_place), sorted(rights, key=_place), strict=False
+			):
+				pair(left, right, how)
 			continue
 		_pair_nearest([(nearness(a, b), a, b) for a in lefts for b in rights], old, new, how, pair)
 
@@ -289,10 +300,7 @@ def _taken(lines: dict[str, Line], uid: str) -> Line:
 
 
 def _changed(line: Line, change: LineChange) -> Line:
-	return _with(line, change.new_uid, {each.field: each.new for each in change.changes})
-
-
-def _with(line: Line, uid: str, values: Mapping[str, Any]) -> Line:
-	own = {name: values.get(name, getattr(line, name)) for name in _OWN_FIELDS}
-	others = {name: new for name, new in values.items() if name not in _OWN_FIELDS}
-	return Line(uid=uid, fields={**line.fields, **others}, **own)
+	values = {each.field: each.new for each in change.changes}
+	own = {name: values.pop(name, getattr(line, name)) for name in _OWN_FIELDS}
+	fields = {**line.fields, **values}
+	return Line(uid=change.new_uid, origin=change.new_origin, fields=fields, **own)
