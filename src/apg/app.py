@@ -1,6 +1,7 @@
 """The composition root: discover, compose, mount. The only module that knows everybody."""
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,11 @@ from apg.kernel.settings import Settings
 if TYPE_CHECKING:
 	from fastapi import FastAPI
 
+	from apg.kernel.relay import Hints
+
 # Every built-in capability by the place of its manifest, in no particular order.
 BUILT_IN: tuple[str, ...] = (
+	"apg.platform.auth.blueprint",
 	"apg.platform.notifications.blueprint",
 	"apg.platform.operations.blueprint",
 	"apg.platform.tenants.blueprint",
@@ -47,6 +51,7 @@ def make_app(settings: Settings | None = None) -> "FastAPI":
 	"""The web application; uvicorn calls it as a factory."""
 	from apg.kernel.mounting import mount
 	from apg.kernel.web.rate_limits import DatabaseLeases, RateBudget, RateLimiter
+	from apg.platform.auth import starting as auth
 
 	chosen = settings or Settings()
 
@@ -56,6 +61,52 @@ def make_app(settings: Settings | None = None) -> "FastAPI":
 		limiter = RateLimiter(DatabaseLeases.on(runtime.engine))
 		await stack.enter_async_context(limiter.running())
 		runtime.state["budget"] = RateBudget(limiter, chosen.rate_tier)
+		runtime.state["observer"] = app.state.observer
+		await auth.start(runtime, stack)
+		await _hint(runtime, "apg_app", stack)
 		return runtime
 
 	return mount(composition(), chosen, start)
+
+
+async def start_worker(settings: Settings, stack: AsyncExitStack, stop: asyncio.Event) -> None:
+	"""Relay, tasks and schedules of one process, until `stop`."""
+	from apg.kernel.relay import Relay
+	from apg.kernel.worker import TaskWorker
+	from apg.platform.auth import starting as auth
+
+	runtime = make_runtime(settings, role="apg_worker")
+	stack.push_async_callback(runtime.engine.dispose)
+	await auth.start(runtime, stack)
+	principal_of = runtime.state["authenticator"].principal_of
+	hints = await _hint(runtime, "apg_worker", stack)
+	url = role_url(
+		settings, "apg_worker", role_password(runtime.root_key, "apg_worker"), direct=True
+	)
+	relay = asyncio.create_task(Relay(runtime, principal_of).run(stop, hints), name="relay")
+	tasks = asyncio.create_task(TaskWorker(runtime, principal_of, url).run(stop), name="tasks")
+	done, _rest = await asyncio.wait({relay, tasks}, return_when=asyncio.FIRST_COMPLETED)
+	stop.set()
+	await asyncio.gather(relay, tasks)
+	for ended in done:
+		ended.result()
+
+
+async def _hint(runtime: Runtime, role: str, stack: AsyncExitStack) -> "Hints":
+	"""Wake-ups between processes, on one connection of their own."""
+	from apg.kernel.relay import Hints
+
+	stop = asyncio.Event()
+	url = role_url(runtime.settings, role, role_password(runtime.root_key, role), direct=True)
+	hints = Hints(url)
+	running = asyncio.create_task(hints.run(stop), name="hints")
+	runtime.state["log_hint"] = hints.send
+
+	async def end() -> None:
+		stop.set()
+		running.cancel()
+		with suppress(asyncio.CancelledError):
+			await running
+
+	stack.push_async_callback(end)
+	return hints

@@ -1,0 +1,1 @@
+"""What capabilities may know of each other: events and ports. No logic, no database."""

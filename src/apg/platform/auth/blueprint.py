@@ -1,0 +1,49 @@
+"""Auth and roles: the manifest."""
+
+from apg.contracts.identity import Identity, RolesChanged, UserJoined, UserLeft
+from apg.kernel.capability import Api, Capability
+from apg.platform.auth import permissions
+from apg.platform.auth.accounts import api as accounts
+from apg.platform.auth.accounts.models import AccountLink
+from apg.platform.auth.api_keys.models import ApiKey
+from apg.platform.auth.identity import IdentityPort
+from apg.platform.auth.roles import service as roles
+from apg.platform.auth.roles.models import MembershipRole, Role
+from apg.platform.auth.sessions.models import RefreshToken, Session
+from apg.platform.auth.settings import AuthSettings
+from apg.platform.auth.users.models import Membership, User
+
+capability = Capability(
+	name="auth_rbac",
+	short="auth",
+	title="People and rights",
+	version="1.0.0",
+	package="apg.platform.auth",
+	description="Accounts, memberships, roles, sessions, tokens and API keys.",
+	always_on=True,
+	provides=("authentication", "authorisation", "identity"),
+	permissions=permissions.ALL,
+	default_roles=permissions.ROLES,
+	apis=(
+		Api("/api/v1/auth", (accounts.tokens,)),
+		Api("/auth", (accounts.tokens,)),
+		Api("/.well-known", (accounts.jwks_router,)),
+	),
+	publishes=(UserJoined, UserLeft, RolesChanged),
+	ports={Identity: IdentityPort()},
+	settings=AuthSettings,
+	on_enabled=roles.seed_roles,
+	migrations="migrations",
+	table_prefixes=(
+		"users",
+		"memberships",
+		"membership_roles",
+		"roles",
+		"sessions",
+		"refresh_tokens",
+		"api_keys",
+		"account_links",
+		"auth_",
+	),
+)
+ENTITIES = (User, Membership, Role, MembershipRole, Session, RefreshToken, ApiKey, AccountLink)

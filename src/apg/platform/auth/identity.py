@@ -1,0 +1,32 @@
+"""Answers of auth to other capabilities: the provider of `contracts.identity.Identity`."""
+
+from collections.abc import Collection, Mapping
+
+from apg.contracts.identity import Person
+from apg.kernel.permissions import Permission
+from apg.kernel.work import Work
+from apg.platform.auth.roles import service as roles
+from apg.platform.auth.users import service as users
+from apg.platform.auth.users import standing
+
+
+class IdentityPort:
+	"""Questions about members of the bound tenant."""
+
+	async def check_permission(self, work: Work, user_id: str, resource: str, action: str) -> bool:
+		return await standing.is_authorised(work, user_id, action, resource)
+
+	async def get_user_roles(self, work: Work, user_id: str) -> list[str]:
+		return await standing.roles_of(work, user_id)
+
+	async def people(self, work: Work, user_ids: Collection[str]) -> Mapping[str, Person]:
+		return {row[0]: Person(*row) for row in await users.people(work, user_ids)}
+
+	async def members_with(self, work: Work, permission: Permission) -> list[str]:
+		return await users.members_with(work, permission)
+
+	async def members_in_role(self, work: Work, role: str) -> list[str]:
+		return await users.members_in_role(work, role)
+
+	async def seed_roles(self, work: Work) -> None:
+		await roles.seed_roles(work)

@@ -1,0 +1,1 @@
+"""The tables of auth and the functions that answer before a tenant is known."""

@@ -1,0 +1,1 @@
+"""Roles: named sets of rights, and which member has which."""

@@ -1,0 +1,1 @@
+"""Sessions: signing in, tokens, and the check of every credential."""

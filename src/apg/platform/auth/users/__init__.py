@@ -1,0 +1,1 @@
+"""Users: the people themselves, and their membership in a tenant."""

@@ -1,0 +1,53 @@
+"""What a member may do right now, asked about anybody of the tenant; denied is the default."""
+
+from sqlalchemy import select
+
+from apg.kernel.permissions import Permission, holds
+from apg.kernel.stamps import is_id
+from apg.kernel.work import Work
+from apg.platform.auth.roles import service as roles
+from apg.platform.auth.users.models import Membership
+from apg.platform.auth.users.service import active_members
+
+
+def read_permission(permission: str, resource: str = "") -> Permission | None:
+	"""The right behind any spelling, None for none.
+
+	Either whole (`plm.products.read`, `esg:metrics:create`, `esg_metrics:create`), or as an action
+	or the rest of a name with the resource beside it (`create` of `esg_metrics`, `products.read`
+	of `plm`).
+	"""
+	resource = resource.strip().removesuffix("_").lower()
+	text = permission.strip().lower()
+	for spelling in (text, f"{resource}.{text}", f"{resource}:{text}"):
+		try:
+			return Permission.parse(spelling)
+		except ValueError:
+			continue
+	return None
+
+
+async def is_authorised(work: Work, user_id: str, permission: str, resource: str = "") -> bool:
+	"""Whether an active member holds the right and its capability is on for the tenant."""
+	wanted = read_permission(permission, resource)
+	composition = work.runtime.composition
+	if wanted is None or str(wanted) not in {str(known) for known in composition.permissions}:
+		return False
+	if wanted.capability not in work.principal.enabled | composition.always_on:
+		return False
+	membership_id = await _membership(work, user_id)
+	return membership_id is not None and holds(await roles.rights_of(work, membership_id), wanted)
+
+
+async def roles_of(work: Work, user_id: str) -> list[str]:
+	"""Names of the roles of an active member, sorted."""
+	membership_id = await _membership(work, user_id)
+	return [] if membership_id is None else await roles.role_names(work, membership_id)
+
+
+async def _membership(work: Work, user_id: str) -> str | None:
+	if not is_id(user_id):
+		return None
+	return await work.scalar(
+		select(active_members(work).where(Membership.user_id == user_id).subquery().c.id)
+	)
