@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from apg.app import composition, make_app, make_runtime
 from apg.embedded import launcher
@@ -11,21 +12,31 @@ from apg.kernel.observe import configure_logging
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.testing import TEST_SECRET, database, database_name
+from apg.kernel.work import Origin, Work
+from fastapi import FastAPI
+
+from tests.people import People, Person, make_people
 
 configure_logging("ERROR")
 HOME = Path(__file__).resolve().parent.parent / ".apg-test"
 
 
 @pytest.fixture(scope="session")
-def admin_url() -> Iterator[str]:
-	"""A superuser's address of this worker's own database."""
+def server_url() -> str:
+	"""A superuser's address of the server that all runs share."""
 	HOME.mkdir(exist_ok=True)
 	with (HOME / "starting.lock").open("w") as lock:
 		import fcntl
 
 		fcntl.flock(lock, fcntl.LOCK_EX)
 		server = launcher.start(HOME, fast=True, settings={"max_connections": "400"})
-	with database(server.admin_url, composition(), database_name(), HOME / "template.lock") as url:
+	return server.admin_url
+
+
+@pytest.fixture(scope="session")
+def admin_url(server_url: str) -> Iterator[str]:
+	"""A superuser's address of this worker's own database."""
+	with database(server_url, composition(), database_name(), HOME / "template.lock") as url:
 		yield url
 
 
@@ -48,6 +59,54 @@ async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
 	made = make_runtime(settings)
 	yield made
 	await made.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+	"""The whole product in this process: authenticator, budget and all."""
+	made = make_app(settings)
+	async with made.router.lifespan_context(made):
+		yield made
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+	"""A caller without credentials; pass `alice.headers` and the like."""
+	transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+	async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as made:
+		yield made
+
+
+@pytest.fixture
+async def people(app: FastAPI) -> People:
+	"""Two fresh companies: Alice (administrator) and Bob (no right) in one, Charlie in another."""
+	return await make_people(app.state.runtime)
+
+
+@pytest.fixture
+def alice(people: People) -> Person:
+	"""The administrator of her company."""
+	return people.alice
+
+
+@pytest.fixture
+def bob(people: People) -> Person:
+	"""A member of Alice's company without any role."""
+	return people.bob
+
+
+@pytest.fixture
+def charlie(people: People) -> Person:
+	"""The administrator of another company."""
+	return people.charlie
+
+
+@pytest.fixture
+async def work(app: FastAPI, alice: Person) -> AsyncIterator[Work]:
+	"""A Work of Alice's, for service tests; it is never committed."""
+	made = Work(app.state.runtime, alice.principal, "test", Origin("task"))
+	yield made
+	await made.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

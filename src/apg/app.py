@@ -23,6 +23,7 @@ BUILT_IN: tuple[str, ...] = (
 	"apg.platform.auth.blueprint",
 	"apg.platform.notifications.blueprint",
 	"apg.platform.operations.blueprint",
+	"apg.platform.reference.blueprint",
 	"apg.platform.tenants.blueprint",
 	"apg.capabilities.plm.blueprint",
 )

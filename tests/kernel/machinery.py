@@ -123,10 +123,10 @@ async def effect(work: Work, who: str, what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def machine_url(admin_url: str) -> Iterator[str]:
+def machine_url(server_url: str) -> Iterator[str]:
 	"""A database with the kernel's tables only; shared, and emptied by each test."""
-	name, base = f"{database_name()}_kernel", admin_url.rsplit("/", 1)[0]
-	engine = admin_engine(admin_url)
+	name, base = f"{database_name()}_kernel", server_url.rsplit("/", 1)[0]
+	engine = admin_engine(server_url)
 	with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
 		connection.exec_driver_sql(f'create database "{name}"')
 		migrate(f"{base}/{name}", Composition(()), ROOT)

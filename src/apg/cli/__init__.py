@@ -13,7 +13,9 @@ app = typer.Typer(
 	pretty_exceptions_enable=False,
 	rich_markup_mode=None,
 )
-tenant_app = typer.Typer(help="Tenants: companies that share an installation.", no_args_is_help=True)
+tenant_app = typer.Typer(
+	help="Tenants: companies that share an installation.", no_args_is_help=True
+)
 user_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 import_app = typer.Typer(help="Bring data in from files.", no_args_is_help=True)
 audit_app = typer.Typer(help="The trail of changes.", no_args_is_help=True)
@@ -144,7 +146,9 @@ def user_create(
 def import_bom(
 	file: Annotated[str, typer.Argument(help="CSV, or an InvenTree data set (JSON).")],
 	tenant: Annotated[str, typer.Option(help="The tenant's short name.")],
-	dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the diff, change nothing.")] = False,
+	dry_run: Annotated[
+		bool, typer.Option("--dry-run", help="Show the diff, change nothing.")
+	] = False,
 	as_json: Json = False,
 ) -> None:
 	"""Imports parts and a bill of materials; the same file again changes nothing.

@@ -36,7 +36,9 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str = "nothing
 	widths = [max(len(name), *(len(line[n]) for line in table)) for n, name in enumerate(names)]
 	print("  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())
 	for line in table:
-		print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+		print(
+			"  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+		)
 
 
 def _text(value: Any) -> str:
@@ -62,7 +64,9 @@ def explained() -> Iterator[None]:
 	except told as error:
 		raise Failure(getattr(error, "sentence"), getattr(error, "remedy")) from error  # noqa: B009
 	except CompositionError as error:
-		raise Failure("The capabilities do not fit together:\n  " + "\n  ".join(error.problems)) from error
+		raise Failure(
+			"The capabilities do not fit together:\n  " + "\n  ".join(error.problems)
+		) from error
 	except AppError as error:
 		more = "; ".join(f"{p.field}: {p.message}" for p in error.problems)
 		raise Failure(f"{error.message}{' – ' + more if more else ''}") from error

@@ -73,7 +73,9 @@ def _demo(settings: Settings, children: dict[str, subprocess.Popen[bytes]]) -> N
 	code = maker.wait()
 	del children["demo"]
 	if code:
-		raise Failure("The demo company could not be made (see above).", "Mend that and start again.")
+		raise Failure(
+			"The demo company could not be made (see above).", "Mend that and start again."
+		)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
