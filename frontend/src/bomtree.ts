@@ -14,6 +14,11 @@ const rowsOf = (tree: ParentNode): Row[] => all<Row>(ROW, tree);
 const visible = (tree: ParentNode): Row[] => rowsOf(tree).filter((row) => !row.hidden);
 const treeOf = (row: Element): HTMLElement | null => row.closest<HTMLElement>("[data-tree]");
 
+/** Puts what the server answers into the tree; a failure has told itself by a toast already. */
+async function fetchInto(address: string, source: HTMLElement, target: Element, swap: "afterend" | "innerHTML"): Promise<void> {
+	await htmx.ajax("get", address, { source, target, swap }).catch(() => undefined);
+}
+
 function* below(row: Row): Generator<Row> {
 	const from = level(row);
 	for (let next = row.nextElementSibling as Row | null; next && level(next) > from; next = next.nextElementSibling as Row | null) yield next;
@@ -41,15 +46,11 @@ async function setOpen(row: Row, wanted: boolean): Promise<void> {
 	if (wanted && address) {
 		if (row.getAttribute("aria-busy") === "true") return;
 		row.setAttribute("aria-busy", "true");
-		try {
-			await htmx.ajax("get", address, { source: row, target: row, swap: "afterend" });
-		} finally {
-			row.removeAttribute("aria-busy");
-		}
+		await fetchInto(address, row, row, "afterend");
+		row.removeAttribute("aria-busy");
 		const first = row.nextElementSibling as Row | null;
 		if (!first || level(first) <= level(row)) return; // refused or failed: the toast says why, and one may try again
 		delete row.dataset["children"];
-		// a filter in force must not be undone by what just came
 	}
 	row.setAttribute("aria-expanded", String(wanted));
 	settle(row);
@@ -61,7 +62,7 @@ async function toLevel(tree: HTMLElement, depth: number): Promise<void> {
 	const body = one("tbody", tree);
 	if (address && away && body) {
 		const joint = address.includes("?") ? "&" : "?";
-		await htmx.ajax("get", `${address}${joint}depth=${depth}`, { source: tree, target: body, swap: "innerHTML" });
+		await fetchInto(`${address}${joint}depth=${depth}`, tree, body, "innerHTML");
 	}
 	for (const row of rowsOf(tree)) if (isBranch(row) && !(row.dataset["children"] && level(row) < depth)) row.setAttribute("aria-expanded", String(level(row) < depth));
 	for (const row of rowsOf(tree)) if (level(row) === 1) settle(row);
@@ -79,7 +80,7 @@ async function filter(tree: HTMLElement, text: string): Promise<void> {
 	if (tree.dataset["url"] && tree.dataset["complete"] === undefined && body) {
 		const joint = tree.dataset["url"].includes("?") ? "&" : "?";
 		const query = wanted ? `${joint}filter=${encodeURIComponent(text.trim())}` : "";
-		await htmx.ajax("get", tree.dataset["url"] + query, { source: tree, target: body, swap: "innerHTML" });
+		await fetchInto(tree.dataset["url"] + query, tree, body, "innerHTML");
 	}
 	const rows = rowsOf(tree);
 	rows.forEach(unmark);

@@ -18,7 +18,6 @@ interface Data {
 	x: string[];
 	series: Series[];
 	today?: string;
-	today_label?: string;
 	notes?: { x: string; text: string }[];
 	zero?: boolean;
 	stacked?: boolean;
@@ -52,10 +51,13 @@ function monthTicks(scale: Scale): void {
 }
 
 /** Today, notes and the direct labels at the end of each line. */
-const marks = (data: Data, at: (x: string) => number): Plugin => ({
+const marks = (data: Data, at: (x: string) => number, said: string): Plugin => ({
 	id: "marks",
-	afterDatasetsDraw({ ctx, chartArea, scales, data: { datasets }, ...chart }) {
+	afterDatasetsDraw(chart) {
+		const { ctx, chartArea, scales } = chart;
+		const { datasets } = chart.data;
 		const across = scales["x"] as Scale;
+		const written: [number, number][] = [];
 		const line = (x: string, text: string, ink: string): void => {
 			const place = across.getPixelForValue(at(x));
 			if (!(place >= chartArea.left && place <= chartArea.right)) return;
@@ -66,16 +68,21 @@ const marks = (data: Data, at: (x: string) => number): Plugin => ({
 			ctx.moveTo(place, chartArea.top);
 			ctx.lineTo(place, chartArea.bottom);
 			ctx.stroke();
-			ctx.textAlign = place > chartArea.right - 60 ? "right" : "left";
-			ctx.fillText(text, place + (ctx.textAlign === "left" ? 4 : -4), chartArea.top + 10);
+			const width = ctx.measureText(text).width;
+			const start = place + 4 + width > chartArea.right ? place - 4 - width : place + 4;
+			// words that would run into each other stand one line lower
+			const row = written.filter(([from, to]) => start < to + 4 && start + width > from - 4).length;
+			written.push([start, start + width]);
+			ctx.setLineDash([]);
+			ctx.fillText(text, start, chartArea.top + 10 + 14 * row);
 			ctx.restore();
 		};
-		if (data.today) line(data.today, data.today_label ?? "today", colour("--ink-2"));
+		if (data.today) line(data.today, said, colour("--ink-2"));
 		for (const note of data.notes ?? []) line(note.x, note.text, colour("--info"));
 		if (data.type === "bar") return;
 		const taken: number[] = [];
 		datasets.forEach((set, n) => {
-			const meta = (chart as unknown as Chart).getDatasetMeta(n);
+			const meta = chart.getDatasetMeta(n);
 			const last = [...meta.data].reverse().find((point) => !Number.isNaN(point.y) && !(point as PointElement & { skip?: boolean }).skip);
 			if (!set.label || !last || !meta.visible) return;
 			let y = last.y;
@@ -92,7 +99,7 @@ const marks = (data: Data, at: (x: string) => number): Plugin => ({
 
 function datasets(data: Data, at: (x: string) => number, timed: boolean): ChartDataset<"line" | "bar">[] {
 	const point = (value: number | null | undefined, n: number) => ({ x: timed ? at(data.x[n] ?? "") : (data.x[n] as unknown as number), y: value ?? NaN });
-	return data.series.flatMap((series, n) => {
+	const sets = data.series.flatMap((series, n): object[] => {
 		const ink = series.kind === "target" ? colour("--ink-2") : colour(`--chart-${(n % 6) + 1}`);
 		const main = {
 			label: series.label,
@@ -111,20 +118,21 @@ function datasets(data: Data, at: (x: string) => number, timed: boolean): ChartD
 		};
 		if (!series.low || !series.high) return [main];
 		const edge = { label: "", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, backgroundColor: `${ink}2e`, borderColor: "transparent" };
-		return [main, { ...edge, data: series.low.map(point), fill: false }, { ...edge, data: series.high.map(point), fill: "-1" }] as ChartDataset<"line">[];
-	}) as ChartDataset<"line" | "bar">[];
+		return [main, { ...edge, data: series.low.map(point), fill: false }, { ...edge, data: series.high.map(point), fill: "-1" }];
+	});
+	return sets as ChartDataset<"line" | "bar">[];
 }
 
 function make(canvas: HTMLCanvasElement, data: Data): Chart {
 	const timed = data.type !== "bar" && data.x.length > 0 && data.x.every((x) => DAY.test(x));
-	const at = (x: string): number => (timed || DAY.test(x) && timed ? Date.parse(`${x}T00:00:00Z`) : data.x.findLastIndex((known) => known <= x));
+	const at = (x: string): number => (timed ? Date.parse(`${x}T00:00:00Z`) : data.x.findLastIndex((known) => known <= x));
 	const labelRoom = data.type === "bar" ? 0 : Math.min(130, 12 + 7 * Math.max(...data.series.map((series) => series.label.length), 0));
 	Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
 	Chart.defaults.color = colour("--ink-2");
 	return new Chart(canvas, {
 		type: data.type ?? "line",
 		data: { labels: timed ? [] : data.x, datasets: datasets(data, at, timed) },
-		plugins: [marks(data, at)],
+		plugins: [marks(data, at, canvas.dataset["today"] ?? "today")],
 		options: {
 			responsive: true,
 			maintainAspectRatio: false,
@@ -133,7 +141,7 @@ function make(canvas: HTMLCanvasElement, data: Data): Chart {
 			layout: { padding: { right: labelRoom, top: 4 } },
 			scales: {
 				x: {
-					...(timed ? { type: "linear" as const, afterBuildTicks: monthTicks } : { type: "category" as const }),
+					...(timed ? { type: "linear" as const, min: at(data.x[0] ?? ""), max: at(data.x.at(-1) ?? ""), afterBuildTicks: monthTicks } : { type: "category" as const }),
 					stacked: data.stacked ?? false,
 					grid: { display: false },
 					border: { color: colour("--line-strong") },
@@ -216,18 +224,26 @@ function wire(figure: HTMLElement, canvas: HTMLCanvasElement, data: Data): void 
 		chart.tooltip?.setActiveElements(active, { x: 0, y: 0 });
 		chart.update("none");
 		const told = one("[data-chart-point]", figure);
-		const values = data.series.map((series) => `${series.label}: ${series.values[position] == null ? "—" : number(series.values[position])} ${symbol(data.unit)}`);
+		const values = data.series.map((series) => {
+			const value = series.values[position];
+			return `${series.label}: ${value == null ? "—" : `${number(value)} ${symbol(data.unit)}`}`;
+		});
 		if (told) told.textContent = `${data.x[position]}. ${values.join(", ")}`;
 	});
+}
+
+/** Amounts may come as text, so that they keep their digits in the table. */
+function read(canvas: HTMLCanvasElement): Data {
+	const data = JSON.parse(canvas.dataset["chart"] ?? "{}") as Data;
+	for (const series of data.series)
+		for (const name of ["values", "low", "high"] as const) if (series[name]) series[name] = series[name].map((value) => (value === null ? null : Number(value)));
+	return data;
 }
 
 export function draw(part: ParentNode): void {
 	for (const canvas of all<HTMLCanvasElement>("canvas[data-chart]", part)) {
 		if (drawn.has(canvas)) continue;
-		const data = JSON.parse(canvas.dataset["chart"] ?? "{}") as Data;
-		// amounts may come as text, so that they keep their digits in the table
-		for (const series of data.series)
-			for (const name of ["values", "low", "high"] as const) if (series[name]) series[name] = series[name].map((value) => (value === null ? null : Number(value)));
+		const data = read(canvas);
 		drawn.set(canvas, make(canvas, data));
 		const figure = canvas.closest<HTMLElement>("figure");
 		if (figure) wire(figure, canvas, data);
@@ -238,8 +254,6 @@ export function draw(part: ParentNode): void {
 new MutationObserver(() => {
 	for (const canvas of all<HTMLCanvasElement>("canvas[data-chart]")) {
 		drawn.get(canvas)?.destroy();
-		const data = JSON.parse(canvas.dataset["chart"] ?? "{}") as Data;
-		for (const series of data.series) series.values = series.values.map((value) => (value === null ? null : Number(value)));
-		drawn.set(canvas, make(canvas, data));
+		drawn.set(canvas, make(canvas, read(canvas)));
 	}
 }).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });

@@ -15,13 +15,13 @@ const root = document.documentElement;
 
 function theme(): void {
 	const show = (): void => {
-		for (const button of all("[data-theme-choice]")) button.setAttribute("aria-pressed", String(button.dataset["themeChoice"] === root.dataset["themeChoice"]));
+		for (const button of all("[data-theme-choice]")) button.setAttribute("aria-pressed", String(button.dataset["themeChoice"] === root.dataset["themeSet"]));
 	};
 	document.addEventListener("click", (event) => {
 		const choice = closest(event.target, "[data-theme-choice]")?.dataset["themeChoice"];
 		if (!choice) return;
 		keep("apg-theme", choice);
-		root.dataset["themeChoice"] = choice;
+		root.dataset["themeSet"] = choice;
 		root.dataset["bsTheme"] = choice === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : choice;
 		show();
 	});
@@ -29,6 +29,10 @@ function theme(): void {
 }
 
 function navigation(): void {
+	const side = one("#side");
+	// on a phone it is a dialog and needs a name; beside the page it is a plain frame and must have none
+	side?.addEventListener("show.bs.offcanvas", () => side.setAttribute("aria-label", side.dataset["label"] ?? ""));
+	side?.addEventListener("hidden.bs.offcanvas", () => side.removeAttribute("aria-label"));
 	const button = one("[data-nav-toggle]");
 	const show = (): void => {
 		const wide = root.dataset["nav"] !== "narrow";

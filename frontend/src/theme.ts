@@ -10,7 +10,7 @@ const kept = (key: string): string | null => {
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const apply = (): void => {
 	const choice = kept("apg-theme") ?? "auto";
-	root.dataset["themeChoice"] = choice;
+	root.dataset["themeSet"] = choice;
 	root.dataset["bsTheme"] = choice === "auto" ? (dark.matches ? "dark" : "light") : choice;
 };
 apply();
