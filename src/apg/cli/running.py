@@ -13,6 +13,7 @@ from types import FrameType
 
 from apg.cli.home import installation, refuse_taken_port
 from apg.cli.output import Failure, explained
+from apg.kernel.private_files import write_private
 from apg.kernel.settings import Settings
 
 READY_SECONDS = 120.0
@@ -157,15 +158,6 @@ def _announce(settings: Settings) -> None:
 			print(f"  {user['username']:<28} {user['password']:<24} {user['role']}")
 		print(f"  (kept in {path})")
 	print("Stop with Ctrl-C.", flush=True)
-
-
-def write_private(path: Path, content: dict[str, object]) -> None:
-	"""Writes JSON that only the owner may read, whole or not at all."""
-	half = path.with_suffix(".part")
-	descriptor = os.open(half, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-	with os.fdopen(descriptor, "w") as file:
-		json.dump(content, file, indent=2)
-	half.replace(path)
 
 
 def _watch(children: dict[str, subprocess.Popen[bytes]]) -> int:

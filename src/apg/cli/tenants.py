@@ -1,0 +1,118 @@
+"""Commands about companies, people and their data."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from apg.cli.home import installation
+from apg.cli.output import Failure, explained, show
+from apg.kernel.runtime import Runtime
+from apg.kernel.settings import Settings
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Runtime]:
+	"""A Runtime as the worker role, with the authenticator started."""
+	from apg.app import make_runtime
+	from apg.platform.auth import starting as auth
+
+	async with AsyncExitStack() as stack:
+		runtime = make_runtime(settings, role="apg_worker")
+		stack.push_async_callback(runtime.engine.dispose)
+		await auth.start(runtime, stack)
+		yield runtime
+
+
+def _run(call: Callable[[Runtime, Settings], Awaitable[Any]]) -> Any:
+	async def inside(settings: Settings) -> Any:
+		async with running(settings) as runtime:
+			return await call(runtime, settings)
+
+	with explained(), installation() as settings:
+		return asyncio.run(inside(settings))
+
+
+async def system_of(runtime: Runtime, slug: str) -> Any:
+	"""The machinery's Principal in a tenant. Raises Failure for an unknown slug."""
+	from apg.platform.tenants.tenants import service as tenants
+
+	tenant_id = await tenants.find_tenant(runtime, slug)
+	if tenant_id is None:
+		raise Failure(f"There is no company {slug}.", "See the list in /admin, or create it.")
+	return await runtime.state["authenticator"].principal_of(tenant_id, None)
+
+
+def create_tenant(slug: str, name: str, admin: str, *, as_json: bool) -> None:
+	"""`apg tenant create`."""
+
+	async def call(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
+		from apg.platform.tenants.tenants import service as tenants
+
+		await tenants.create_tenant(runtime, slug, name)
+		row: dict[str, Any] = {"tenant": slug, "name": name}
+		if admin:
+			row |= await _person(runtime, slug, admin, admin, ("tenant_admin",))
+		return [row]
+
+	show(_run(call), as_json=as_json)
+
+
+def create_user(
+	username: str, tenant: str, name: str, roles: tuple[str, ...], *, as_json: bool
+) -> None:
+	"""`apg user create`."""
+
+	async def call(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
+		return [{"tenant": tenant, **await _person(runtime, tenant, username, name, roles)}]
+
+	show(_run(call), as_json=as_json)
+
+
+async def _person(
+	runtime: Runtime, slug: str, username: str, name: str, roles: tuple[str, ...]
+) -> dict[str, Any]:
+	from apg.kernel.work import open_work
+	from apg.platform.auth.users import service as users
+
+	password = secrets.token_urlsafe(15)
+	principal = await system_of(runtime, slug)
+	async with open_work(runtime, principal, action="auth.users.create", origin="cli") as work:
+		await users.create_user(work, username, password, name, roles)
+	return {"username": username, "password": password, "roles": roles}
+
+
+def import_bom_file(file: str, tenant: str, *, dry_run: bool, as_json: bool) -> None:
+	"""`apg import bom`."""
+	path = Path(file)
+	if not path.is_file():
+		raise Failure(f"There is no file {path}.", "Name a CSV file or an InvenTree data set.")
+
+	async def call(runtime: Runtime, settings: Settings) -> dict[str, Any]:
+		from apg.capabilities.plm.imports import service as imports
+
+		principal = await system_of(runtime, tenant)
+		return await imports.import_now(
+			runtime, principal, path.name, path.read_bytes(), dry_run=dry_run
+		)
+
+	report = _run(call)
+	problems = report.get("problems", [])
+	show(problems, as_json=as_json, empty="No problems.")
+	if not as_json:
+		print(f"{report['summary']}")
+	if problems and not report.get("accepted") and not dry_run:
+		raise Failure("Nothing was imported.", "Mend the rows above and import the file again.")
+
+
+def load_demo(*, as_json: bool) -> None:
+	"""`apg demo`."""
+
+	async def call(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
+		from apg.demo.company import load
+
+		return await load(runtime, settings)
+
+	show(_run(call), as_json=as_json)
