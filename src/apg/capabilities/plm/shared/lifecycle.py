@@ -84,7 +84,9 @@ def check_phase(now: LifecyclePhase, wanted: LifecyclePhase) -> None:
 
 
 def check_revision_move(now: RevisionState, wanted: RevisionState) -> None:
-	"""Raises MoveNotAllowed."""
+	"""Raises MoveNotAllowed, which names the moves open from here; staying is no move."""
 	allowed = REVISION_MOVES[now]
 	if wanted not in allowed:
-		raise MoveNotAllowed("state", now, wanted, tuple(sorted(allowed)))
+		raise MoveNotAllowed(
+			"state", now, wanted, [move for move in RevisionState if move in allowed]
+		)

@@ -176,8 +176,6 @@ class Structure:
 			denominator=[factor.denominator for factor in factors],
 		)
 
-	# Names and numbers
-
 	@property
 	def node_count(self) -> int:
 		return self.ids.size
@@ -236,8 +234,6 @@ class Structure:
 	def line_parents(self, lines: IntArray) -> IntArray:
 		return np.searchsorted(self.line_first, lines, side="right") - 1
 
-	# Walks
-
 	@cached_property
 	def uses(self) -> tuple[IntArray, IntArray, IntArray]:
 		"""Lines by child: where each child begins (n + 1), the lines (m) and their parents (m)."""
@@ -266,8 +262,6 @@ class Structure:
 			self.node_count, self.line_first, self.child, self.index(child), self.index(parent)
 		)
 		return None if way is None else (parent, *(self.name(node) for node in way))
-
-	# What the lines ask for
 
 	@cached_property
 	def unknown(self) -> IntArray:
