@@ -5,8 +5,8 @@
 	python tools/bootstrap.py assets    front-end assets only
 	python tools/bootstrap.py browser   a browser for the tests, where the system has a package
 
-Standard library only, and syntax that an older Python reads: it runs before anything is installed. What was done is remembered in
-.venv/bootstrap.json, by hashes of what it was made from.
+Standard library only, and syntax that an older Python reads: it runs before anything is installed.
+What was done is remembered in .venv/bootstrap.json, by hashes of what it was made from.
 """
 
 from __future__ import annotations
@@ -164,12 +164,12 @@ def step(
 	if done.returncode == 0:
 		return
 	lines = done.stdout.strip().splitlines()
-	print("\n".join(lines[-25:]), file=sys.stderr)
 	if any(os.strerror(number) in done.stdout for number in (errno.ENOSPC, errno.EDQUOT)):
 		raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 	for number in (errno.EROFS, errno.EACCES):
 		if os.strerror(number) in done.stdout:
 			raise OSError(number, os.strerror(number), str(folder))
+	print("\n".join(lines[-25:]), file=sys.stderr)
 	loud = [line for line in lines if line.lower().startswith(("error", "npm error", "e:"))]
 	reason = (loud or lines or [f"exit code {done.returncode}"])[-1 if not loud else 0]
 	raise Failure(f"{what}: {reason.strip().rstrip('.')}. {remedy}")
