@@ -142,11 +142,28 @@ def gtin_check_digit(digits: str) -> int:
 	return -weighted % 10
 
 
+def check_gtin(value: str) -> str:
+	"""The digits of a GTIN without spaces and hyphens; raises DomainError that says what is wrong.
+
+	It has 8, 12, 13 or 14 digits, of which the last one checks the others.
+	"""
+	digits = re.sub(r"[ -]", "", value)
+	if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", digits):
+		raise DomainError("value", f"{value!r} is no GTIN", "A GTIN has 8, 12, 13 or 14 digits.")
+	expected = gtin_check_digit(digits[:-1])
+	if int(digits[-1]) != expected:
+		raise DomainError(
+			"value",
+			f"the check digit of {value!r} is wrong",
+			f"The last digit must be {expected}, or another digit was mistyped.",
+		)
+	return digits
+
+
 def check_identifier(scheme: str, value: str) -> str:
 	"""The identifier as it is stored; raises DomainError that says what is wrong.
 
-	A GTIN has 8, 12, 13 or 14 digits, of which the last one checks; spaces and hyphens inside are
-	dropped. Any other identifier keeps its text without surrounding space.
+	A GTIN is checked and stored as digits, any other identifier loses only its surrounding space.
 	"""
 	text = value.strip()
 	if not text or len(text) > LONGEST_NUMBER or not text.isprintable():
@@ -155,16 +172,4 @@ def check_identifier(scheme: str, value: str) -> str:
 			"an identifier is empty, too long or holds control characters",
 			f"Give 1 to {LONGEST_NUMBER} printable characters.",
 		)
-	if scheme != IdentifierScheme.GTIN:
-		return text
-	digits = re.sub(r"[ -]", "", text)
-	if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", digits):
-		raise DomainError("value", f"{text!r} is no GTIN", "A GTIN has 8, 12, 13 or 14 digits.")
-	expected = gtin_check_digit(digits[:-1])
-	if int(digits[-1]) != expected:
-		raise DomainError(
-			"value",
-			f"the check digit of {text!r} is wrong",
-			f"The last digit must be {expected}, or another digit was mistyped.",
-		)
-	return digits
+	return check_gtin(text) if scheme == IdentifierScheme.GTIN else text
