@@ -4,12 +4,12 @@ import asyncio
 import sys
 
 import asyncpg
+
 from apg.kernel.settings import Settings
 from apg.kernel.tasks import task
 from apg.kernel.testing import TEST_SECRET
 from apg.kernel.work import Work
 from apg.kernel.worker import TaskWorker
-
 from tests.kernel.machinery import Machine, effect
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import asyncpg
 import pytest
 
-from apg.kernel import relay
 from apg.kernel.capability import Capability
 from apg.kernel.composition import Composition
 from apg.kernel.database import make_engine, role_url
@@ -16,6 +15,7 @@ from apg.kernel.events import Consumer, Event
 from apg.kernel.keys import RootKey
 from apg.kernel.migrating import admin_engine, migrate
 from apg.kernel.principal import Principal
+from apg.kernel.relay import Relay
 from apg.kernel.roles import role_password
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
@@ -97,8 +97,8 @@ class Machine:
 			"user", tenant_id, user_id=user_id, enabled=enabled, permissions=self.people[user_id]
 		)
 
-	def relay(self, *consumers: Consumer, **options: Any) -> relay.Relay:
-		return relay.Relay(self.runtime(consumers=consumers), self.principal_of, **options)
+	def relay(self, *consumers: Consumer, **options: Any) -> Relay:
+		return Relay(self.runtime(consumers=consumers), self.principal_of, **options)
 
 	async def publish(self, runtime: Runtime, tenant: str, *events: Event) -> None:
 		async with open_work(
@@ -106,6 +106,29 @@ class Machine:
 		) as work:
 			for event in events:
 				work.publish(event)
+
+		await self.settled()
+
+	async def settled(self) -> None:
+		"""Waits until the horizon is past all that was written: other runs share the server."""
+		passed = (
+			"select pg_snapshot_xmin(pg_current_snapshot()) > max(xid) from event_log "
+			"where epoch = (select epoch from log_epoch)"
+		)
+
+		async def is_past() -> bool:
+			return await self.admin.fetchval(passed) is not False
+
+		await until(is_past, 60)
+
+	async def drain(self, *relays: Relay) -> None:
+		"""Runs the relays until nothing is left to do now."""
+		for one in relays:
+			await one.register()
+		while True:
+			await self.settled()
+			if not any([await one.drain() for one in relays]):
+				return
 
 	async def effects(self, who: str | None = None) -> list[str]:
 		rows = await self.admin.fetch(

@@ -5,11 +5,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from apg.kernel import growth, log
-from apg.kernel.events import Event, on
+from apg.kernel.events import Event, GiveUp, on
 from apg.kernel.principal import Principal
 from apg.kernel.worker import NOBODY, Run
-
 from tests.kernel.machinery import ALPHA, Happened, Machine
 
 MONTHS = (
@@ -33,9 +33,7 @@ def month(ahead: int) -> str:
 
 
 async def remove(machine: Machine) -> None:
-	run = Run(
-		machine.runtime(), Principal.system(NOBODY), growth.remove_outgrown, "all", 0, 1
-	)
+	run = Run(machine.runtime(), Principal.system(NOBODY), growth.remove_outgrown, "all", 0, 1)
 	await growth.remove_outgrown(run)
 
 
@@ -73,7 +71,8 @@ async def test_years_go_on_as_years(machine: Machine) -> None:
 		await growth.make_room(run)
 		year = datetime.now(UTC).year
 		found = await names(
-			machine, "select inhrelid::regclass::text from pg_inherits where inhparent = 'dated'::regclass"
+			machine,
+			"select inhrelid::regclass::text from pg_inherits where inhparent = 'dated'::regclass",
 		)
 		assert sorted(found) == sorted({"dated_2024", *(f"dated_{year + n}" for n in range(3))})
 		await machine.admin.execute("insert into dated values ($1, '2024-12-31')", ALPHA)
@@ -101,7 +100,13 @@ async def test_only_rows_beyond_their_time_are_removed(
 async def test_a_table_that_keeps_everything_is_left_alone(machine: Machine) -> None:
 	worker = await asyncpg.connect(machine.role("apg_worker"))
 	try:
-		for table in ("effects", "audit_entries", "event_log", "absent", "effects; drop table effects"):
+		for table in (
+			"effects",
+			"audit_entries",
+			"event_log",
+			"absent",
+			"effects; drop table effects",
+		):
 			with pytest.raises(asyncpg.InvalidParameterValueError, match="keeps everything"):
 				await worker.execute("select growth_trim($1, 10)", table)
 	finally:
@@ -136,8 +141,8 @@ async def test_finished_jobs_go_after_a_week_and_waiting_ones_never(machine: Mac
 		"insert into task_runs values (1, now() - interval '9 days'), (2, now() - interval '7 days')"
 	)
 	await remove(machine)
-	assert await names(machine, "select task_name from procrastinate_jobs order by id") == [
-		"todo1", "todo2", "doing1", "doing2", "succeeded2", "failed2",
+	assert await names(machine, "select task_name from procrastinate_jobs order by 1") == [
+		"doing1", "doing2", "failed2", "succeeded2", "todo1", "todo2",
 	]  # fmt: skip
 	assert await names(machine, "select job_id from task_runs") == [2]
 
@@ -188,3 +193,30 @@ async def test_the_report_says_how_large_how_old_and_how_long(machine: Machine) 
 	assert lines["effects"].keep is None
 	assert lines["event_log"].bytes > 4 * 8192  # with its partitions
 	assert not any(name.startswith("event_log_2") for name in lines)
+
+
+async def test_every_bound_names_a_column_that_is_there(machine: Machine) -> None:
+	rows = await machine.admin.fetch(
+		"select c.relname, n.note from pg_class c, lateral (select regexp_match(obj_description(c.oid), "
+		"'^keep=(.+?)(?: after ([a-z_]+))?$') as note) n where n.note is not null and c.relkind = 'r'"
+	)
+	assert {"task_progress", "security_events", "idempotency_keys"} <= {
+		row["relname"] for row in rows
+	}
+	for table, (_keep, column) in rows:
+		await machine.admin.execute(f"select {column or 'created_at'} > now() from {table} limit 0")
+
+
+async def test_a_table_that_cannot_be_trimmed_does_not_stop_the_others(machine: Machine) -> None:
+	await machine.admin.execute(
+		"insert into task_progress (tenant_id, task_key, task_name, state, updated_at) "
+		"values ($1, 'a', 't', 'done', now() - interval '1 year')",
+		ALPHA,
+	)
+	await machine.admin.execute("comment on table companies is 'keep=1 day after absent'")
+	try:
+		with pytest.raises(GiveUp, match="nothing was removed from companies"):
+			await remove(machine)
+	finally:
+		await machine.admin.execute("comment on table companies is null")
+	assert await machine.admin.fetchval("select count(*) from task_progress") == 0

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from apg.kernel.events import Consumer, Event, GiveUp, Retry, on
-from apg.kernel.relay import Hints, Relay, describe
+from apg.kernel.relay import Hints, describe
 from apg.kernel.tasks import task
 from apg.kernel.work import Work
 from tests.kernel.machinery import ALPHA, BETA, GAMMA, Happened, Machine, Renamed, effect, until
@@ -25,13 +25,6 @@ async def keep(work: Work, event: Happened) -> None:
 
 
 KEEP = on(Happened, keep, name="keep")
-
-
-async def drained(*relays: Relay) -> None:
-	for one in relays:
-		await one.register()
-	while any([await one.drain() for one in relays]):
-		pass
 
 
 async def fails(machine: Machine) -> list[tuple[Any, ...]]:
@@ -70,8 +63,8 @@ async def test_each_consumer_handles_each_event_once(machine: Machine) -> None:
 	for number, tenant in enumerate([ALPHA, BETA, GAMMA, ALPHA]):
 		await machine.publish(web, tenant, Happened(number=number))
 	await machine.publish(web, BETA, Renamed(number=9))
-	await drained(relay)
-	await drained(relay)
+	await machine.drain(relay)
+	await machine.drain(relay)
 	assert sorted(await machine.effects("keep")) == ["0", "1", "2", "3"]
 	assert Counter(await machine.effects("other")) == {
 		"test.thing.happened.v1/0a": 2, "test.thing.happened.v1/0b": 1,
@@ -88,15 +81,15 @@ async def test_a_failed_event_leaves_nothing_and_the_others_go_on(machine: Machi
 	relay = machine.relay(on(Happened, stubborn, name="stubborn"))
 	web = machine.runtime("apg_app")
 	await machine.publish(web, ALPHA, *(Happened(number=n) for n in (1, 2, 3)))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1", "3"]
 	assert await fails(machine) == [(2, "waiting", 1)]
 	assert await machine.admin.fetchval("select next_at > now() from event_failures")
-	await drained(relay)
+	await machine.drain(relay)
 	assert stubborn.calls == [1, 2, 3]  # its time has not come
 	stubborn.numbers.clear()
 	await make_due(machine)
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1", "3", "2"]
 	assert await fails(machine) == []
 
@@ -106,7 +99,7 @@ async def test_an_event_is_tried_so_often_and_then_stands_for_a_person(machine: 
 	relay = machine.relay(on(Happened, stubborn, name="stubborn"), tries=3)
 	await machine.publish(machine.runtime("apg_app"), ALPHA, Happened(number=1))
 	for _ in range(5):
-		await drained(relay)
+		await machine.drain(relay)
 		await make_due(machine)
 	assert stubborn.calls == [1, 1, 1]
 	assert await fails(machine) == [(1, "exhausted", 3)]
@@ -120,7 +113,7 @@ async def test_giving_up_and_asking_for_a_pause(machine: Machine) -> None:
 		on(Happened, giving, name="giving"), on(Happened, pausing, name="pausing")
 	)
 	await machine.publish(machine.runtime("apg_app"), ALPHA, Happened(number=1))
-	await drained(relay)
+	await machine.drain(relay)
 	rows = await machine.admin.fetch(
 		"select consumer, state, next_at > now() + interval '59 minutes' from event_failures order by 1"
 	)
@@ -137,23 +130,23 @@ async def test_a_strict_consumer_parks_what_comes_behind_a_failure(machine: Mach
 	web = machine.runtime("apg_app")
 	await machine.publish(web, ALPHA, *(Happened(number=n) for n in (1, 2, 3)))
 	await machine.publish(web, GAMMA, Happened(number=10))
-	await drained(relay)
+	await machine.drain(relay)
 	await machine.publish(web, ALPHA, Happened(number=4))
 	await machine.publish(web, GAMMA, Happened(number=11))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1", "10", "11"]  # another tenant is not held up
 	assert await fails(machine) == [(2, "waiting", 1), (3, "parked", 0), (4, "parked", 0)]
 	assert stubborn.calls == [1, 2, 10, 11]
 	stubborn.numbers = {3}
 	await make_due(machine)
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1", "10", "11", "2"]
 	assert await fails(machine) == [(3, "waiting", 1), (4, "parked", 0)]
 	stubborn.numbers.clear()
 	await make_due(machine)
-	await drained(relay)
+	await machine.drain(relay)
 	await machine.publish(web, ALPHA, Happened(number=5))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1", "10", "11", "2", "3", "4", "5"]
 	assert await fails(machine) == []
 
@@ -164,10 +157,10 @@ async def test_an_exhausted_event_of_a_strict_consumer_keeps_its_tenant_waiting(
 	relay = machine.relay(on(Happened, Stubborn(1), name="stubborn", strict=True), tries=1)
 	web = machine.runtime("apg_app")
 	await machine.publish(web, ALPHA, Happened(number=1), Happened(number=2))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await fails(machine) == [(1, "exhausted", 1), (2, "parked", 0)]
 	await machine.admin.execute("delete from event_failures where state = 'exhausted'")
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["2"]
 
 
@@ -177,7 +170,7 @@ async def test_only_enabled_capabilities_see_a_tenants_events(machine: Machine) 
 	web = machine.runtime("apg_app")
 	await machine.publish(web, ALPHA, Happened(number=1))
 	await machine.publish(web, BETA, Happened(number=2))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1"]
 	assert await fails(machine) == []
 
@@ -196,7 +189,7 @@ async def test_a_refused_row_spoils_its_own_event_only(machine: Machine) -> None
 	web = machine.runtime("apg_app")
 	try:
 		await machine.publish(web, ALPHA, *(Happened(number=n) for n in (1, 2, 3)))
-		await drained(relay)
+		await machine.drain(relay)
 		assert await machine.effects() == ["same", "3"]
 		assert await fails(machine) == [(2, "waiting", 1)]
 	finally:
@@ -211,7 +204,7 @@ async def test_a_consumer_cannot_write_into_another_tenant(machine: Machine) -> 
 
 	relay = machine.relay(on(Happened, stray, name="stray"))
 	await machine.publish(machine.runtime("apg_app"), ALPHA, Happened(number=1))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == []
 	assert await fails(machine) == [(1, "waiting", 1)]
 
@@ -242,7 +235,7 @@ async def test_what_a_consumer_publishes_and_enqueues_stands_or_falls_with_its_e
 
 	relay = machine.relay(on(Happened, chain, name="chain"), on(Renamed, renamed, name="renamed"))
 	await machine.publish(machine.runtime("apg_app"), ALPHA, Happened(number=1), Happened(number=2))
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["1"]
 	assert await machine.admin.fetchval(
 		"select array_agg(args -> 'ids' ->> 'number') from procrastinate_jobs"
@@ -279,7 +272,7 @@ async def test_a_batch_ends_in_time_and_goes_on_where_it_stopped(
 	)
 	assert await relay.drain() == 1
 	assert await machine.effects() == ["0"]
-	await drained(relay)
+	await machine.drain(relay)
 	assert await machine.effects() == ["0", "1", "2"]
 
 
@@ -326,7 +319,7 @@ async def test_a_relay_killed_in_the_middle_repeats_nothing_that_took_effect(
 	machine: Machine,
 ) -> None:
 	web = machine.runtime("apg_app")
-	await drained(machine.relay(KEEP))
+	await machine.drain(machine.relay(KEEP))
 	total = 400
 	for start in range(0, total, 20):
 		await machine.publish(web, ALPHA, *(Happened(number=n) for n in range(start, start + 20)))
@@ -347,7 +340,7 @@ async def test_a_relay_killed_in_the_middle_repeats_nothing_that_took_effect(
 			child.communicate()
 	some = len(await machine.effects("keep"))
 	assert 0 < some < total
-	await drained(machine.relay(KEEP))
+	await machine.drain(machine.relay(KEEP))
 	assert sorted(map(int, await machine.effects("keep"))) == list(range(total))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+
 from apg.kernel import tasks
 from apg.kernel.errors import Conflict
 from apg.kernel.events import GiveUp, Retry
@@ -22,7 +23,6 @@ from apg.kernel.runtime import Runtime
 from apg.kernel.tasks import Task, every, task
 from apg.kernel.work import Work, open_work
 from apg.kernel.worker import NOBODY, Run, TaskWorker
-
 from tests.kernel.machinery import ALPHA, BETA, Machine, effect, until
 
 ANN = "018f0000-0000-7000-8000-0000000000f1"
@@ -87,7 +87,9 @@ async def test_a_task_runs_in_its_tenant_as_the_system(machine: Machine) -> None
 	await ask(web, note, BETA, user=ANN, number=2)
 	async with working(machine, note):
 		await over(machine, "succeeded", "succeeded")
-	rows = await machine.admin.fetch("select tenant_id::text, who, what, action from effects order by what")
+	rows = await machine.admin.fetch(
+		"select tenant_id::text, who, what, action from effects order by what"
+	)
 	assert [tuple(row) for row in rows] == [
 		(ALPHA, "system", "1", "test.note"), (BETA, "system", "2", "test.note"),
 	]  # fmt: skip
@@ -392,7 +394,10 @@ async def test_a_schedule_runs_once_for_each_tenant_however_many_workers(machine
 		"select args ->> 'tenant' as tenant, count(*) as jobs from procrastinate_jobs "
 		"where task_name = 'test.daily' group by 1"
 	)
-	assert {row["tenant"]: row["jobs"] for row in per_tenant} == {ALPHA: len(ticks), BETA: len(ticks)}
+	assert {row["tenant"]: row["jobs"] for row in per_tenant} == {
+		ALPHA: len(ticks),
+		BETA: len(ticks),
+	}
 	assert await machine.effects() == [ALPHA] * len(ticks)  # off for the other one
 
 
@@ -453,7 +458,7 @@ async def test_long_work_is_cancelled_by_its_own_tenant_only(machine: Machine) -
 	await ask(web, long, import_id="a")
 	async with working(machine, long):
 		await asyncio.wait_for(steps.reached.wait(), 15)
-		with pytest.raises(Conflict):  # noqa: PT012 - another tenant's task is like none
+		with pytest.raises(Conflict):
 			async with open_work(web, Principal.system(BETA), action="t", origin="t") as work:
 				await tasks.cancel(work, "import/a")
 		async with open_work(web, Principal.system(ALPHA), action="t", origin="t") as work:
@@ -464,7 +469,7 @@ async def test_long_work_is_cancelled_by_its_own_tenant_only(machine: Machine) -
 	assert shown is not None
 	assert (shown.state, shown.done) == ("cancelled", 4)
 	assert await machine.effects() == ["1", "2", "3", "4"]
-	with pytest.raises(Conflict) as refused:  # noqa: PT012 - it is over
+	with pytest.raises(Conflict) as refused:
 		async with open_work(web, Principal.system(ALPHA), action="t", origin="t") as work:
 			await tasks.cancel(work, "import/a")
 	assert refused.value.code == "TASK_OVER"

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from apg.kernel.database import Base, Id, id_type
+from apg.kernel.log import entrust
 
 
 class AuditEntry(Base):
@@ -61,7 +62,7 @@ DDL: tuple[str, ...] = (
 	"create index ix_audit_entries_row on audit_entries (tenant_id, table_name, row_id)",
 	"""
 	create function audit_row() returns trigger language plpgsql security definer
-	set search_path = pg_catalog, public as $$
+	set search_path = pg_catalog, public, pg_temp as $$
 	declare
 		old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
 		new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
@@ -100,7 +101,5 @@ DDL: tuple[str, ...] = (
 		return null;
 	end $$
 	""",
-	"alter function audit_row() owner to apg_system",
-	"revoke all on function audit_row() from public",
-	"grant execute on function audit_row() to apg_owner, apg_app, apg_worker",
+	*entrust("audit_row()", "apg_system", "apg_owner, apg_app, apg_worker"),
 )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from apg.kernel.events import GiveUp
 from apg.kernel.log import definer
 from apg.kernel.tasks import Schedule, every, task
 
@@ -206,15 +207,19 @@ async def remove_outgrown(run: "Run") -> None:
 			f"and c.relnamespace = 'public'::regnamespace and {_NOTE} is not null order by 1"
 		)
 		trims = [("select growth_trim($1, $2)", (name, CHUNK)) for (name,) in bounded.all()]
+	failed: list[str] = []
 	for statement, values in (*trims, (_OLD_JOBS, (CHUNK,)), (_OLD_RUNS, (CHUNK,))):
 		removed = CHUNK
-		while removed == CHUNK:
-			async with engine.begin() as connection:
-				removed = (await connection.exec_driver_sql(statement, values)).scalar_one()
-			if removed:
-				structlog.get_logger("apg.growth").info("removed", what=values[0], rows=removed)
+		try:
+			while removed == CHUNK:
+				async with engine.begin() as connection:
+					removed = (await connection.exec_driver_sql(statement, values)).scalar_one()
+		except DBAPIError:
+			failed.append(str(values[0]))  # one table must not keep the others from shrinking
 	async with engine.begin() as connection:
 		await connection.exec_driver_sql("select log_drop_months()")
+	if failed:
+		raise GiveUp(f"nothing was removed from {', '.join(failed)}")
 
 
 _OLD_JOBS = f"""

@@ -38,10 +38,22 @@ def definer(
 	return [
 		f"create function {signature} returns {returns} language plpgsql security definer "
 		f"set search_path = pg_catalog, public, pg_temp {options} as $$\n{body}\n$$",
-		# Before the owner changes: afterwards the one who migrates may revoke nothing, and is not told.
-		f"revoke all on function {name} from public",
-		f"grant execute on function {name} to {to}",
-		*([f"alter function {name} owner to {owner}"] if owner != "apg_owner" else []),
+		*entrust(name, owner, to),
+	]
+
+
+def entrust(function: str, owner: str, to: str) -> list[str]:
+	"""Hands a function to its owner, closed to all but the roles `to`.
+
+	The rights are given as the new owner: the old one may revoke nothing afterwards, and a
+	revocation without effect is no error.
+	"""
+	return [
+		*([f"alter function {function} owner to {owner}"] if owner != "apg_owner" else []),
+		f"set local role {owner}",
+		f"revoke all on function {function} from public",
+		f"grant execute on function {function} to {to}",
+		"set local role apg_owner",
 	]
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import text
 
+from apg.kernel.log import entrust
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 
@@ -41,11 +42,11 @@ DDL: tuple[str, ...] = (
 	)
 	""",
 	"create index ix_security_events_tenant on security_events (tenant_id, last_at)",
-	"comment on table security_events is 'keep=400 days'",
+	"comment on table security_events is 'keep=400 days after last_at'",
 	"""
 	create function security_event(p_tenant uuid, p_kind text, p_risk text, p_subject text,
 		p_route text, p_user uuid, p_address text, p_agent text) returns void
-	language sql security definer set search_path = pg_catalog, public as $$
+	language sql security definer set search_path = pg_catalog, public, pg_temp as $$
 		insert into security_events as e (tenant_id, kind, risk, subject, route, minute, user_id,
 			address, agent)
 		values (p_tenant, p_kind, p_risk, left(p_subject, 200), left(p_route, 200),
@@ -54,10 +55,8 @@ DDL: tuple[str, ...] = (
 			set times = e.times + 1, last_at = clock_timestamp()
 	$$
 	""",
-	"grant select, insert, update on security_events to apg_system",
-	"alter function security_event owner to apg_system",
-	"revoke all on function security_event from public",
-	"grant execute on function security_event to apg_app, apg_worker",
+	"grant select, insert, update, delete on security_events to apg_system",
+	*entrust("security_event", "apg_system", "apg_app, apg_worker"),
 	"grant select on security_events to apg_app, apg_worker, apg_backup",
 	"alter table security_events enable row level security",
 	"alter table security_events force row level security",

@@ -266,9 +266,11 @@ class TaskWorker:
 			await connection.exec_driver_sql(
 				f"""
 				insert into procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-				select $1, $2, t.id || '/' || $2 || '/scheduled', t.id || '/' || $2 || '/scheduled',
-					jsonb_build_object('tenant', t.id, 'user', null, 'request', '', 'ids', '{{}}'::jsonb)
-				from ({tenants}) as t(id) where $3::uuid is not null
+				select $1::text, $2::text, k.key, k.key, jsonb_build_object(
+					'tenant', t.id, 'user', null, 'request', '', 'ids', '{{}}'::jsonb)
+				from ({tenants}) as t(id), lateral (
+					select t.id || '/' || $2::text || '/scheduled' as key) k
+				where $3::uuid is not null
 				on conflict (queueing_lock) where status = 'todo' do nothing
 				""",
 				(task.queue, task.name, NOBODY),
