@@ -195,7 +195,7 @@ async def page(work: "Work", statement: Select[Any], *, limit: int, offset: int)
 async def _estimate(work: "Work", statement: Select[Any]) -> int:
 	sql, arguments = prepare(statement, "list", work.runtime.engine.dialect)
 	inner = (await _run(work, [("explain (format json) " + sql, arguments)]))[0][0]
-	plan = orjson.loads(inner)[0]["Plan"]
+	plan = (orjson.loads(inner) if isinstance(inner, (str, bytes)) else inner)[0]["Plan"]
 	while plan.get("Node Type") in ("Aggregate", "Subquery Scan", "Limit") and plan.get("Plans"):
 		plan = plan["Plans"][0]
 	return int(plan["Plan Rows"])

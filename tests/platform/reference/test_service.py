@@ -25,11 +25,11 @@ async def held(cast: Cast, day: date, *currencies: str, name: str = "alice") -> 
 
 
 async def test_the_published_rate_of_a_day(cast: Cast) -> None:
-	# ECB reference rates of 2024-02-28: USD 1.0808, JPY 163.05.
+	# ECB reference rates of 2024-02-28: USD 1.0808, JPY 162.87.
 	day = date(2024, 2, 28)
 	assert await held(cast, day, "USD", "JPY", "EUR") == {
 		"USD": RateOn("USD", Decimal("1.0808"), day, "ECB"),
-		"JPY": RateOn("JPY", Decimal("163.05"), day, "ECB"),
+		"JPY": RateOn("JPY", Decimal("162.87"), day, "ECB"),
 		"EUR": RateOn("EUR", Decimal(1), day, ""),
 	}
 
@@ -130,7 +130,7 @@ async def test_a_newer_edition_adds_and_corrects_and_the_same_again_does_nothing
 	engine.dispose()
 	assert count == 2
 	assert (await held(cast, date(2024, 2, 28), "USD"))["USD"].units_per_eur == Decimal("1.0809")
-	assert (await held(cast, date(2024, 2, 28), "SEK"))["SEK"].units_per_eur == Decimal("11.1825")
+	assert (await held(cast, date(2024, 2, 28), "SEK"))["SEK"].units_per_eur == Decimal("11.192")
 	assert (await held(cast, date(2031, 1, 5), "ZZZ"))["ZZZ"].units_per_eur == Decimal(2)
 
 

@@ -17,5 +17,5 @@ capability = Capability(
 	default_roles=permissions.ROLES,
 	apis=(Api("/api/v1/tenants", (tenant_api.router,)),),
 	migrations="migrations",
-	table_prefixes=("tenants", "tenant_", "scopes"),
+	table_prefixes=("tenants", "tenant_capabilities", "scopes"),
 )

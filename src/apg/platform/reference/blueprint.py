@@ -1,0 +1,26 @@
+"""Reference data: units and dated exchange rates, shared by all capabilities."""
+
+from apg.contracts.reference import ExchangeRates, Units
+from apg.kernel.capability import Api, Capability
+from apg.platform.reference import permissions
+from apg.platform.reference.catalogue import api as catalogue
+from apg.platform.reference.catalogue.service import Catalogue
+from apg.platform.reference.rates import api as rates
+from apg.platform.reference.rates.service import Rates
+
+capability = Capability(
+	name="reference_data",
+	short="reference",
+	title="Reference data",
+	version="1.0.0",
+	package="apg.platform.reference",
+	description="Units with exact factors, currencies and dated exchange rates.",
+	always_on=True,
+	provides=("units", "exchange_rates"),
+	permissions=permissions.ALL,
+	default_roles=permissions.ROLES,
+	apis=(Api("/api/v1/reference", (catalogue.router, rates.router)),),
+	ports={ExchangeRates: Rates(), Units: Catalogue()},
+	migrations="migrations",
+	table_prefixes=("currencies", "exchange_rate", "tenant_exchange_rates"),
+)

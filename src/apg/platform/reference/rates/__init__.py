@@ -1,0 +1,1 @@
+"""Dated exchange rates: published ones for all, and a company's own."""
