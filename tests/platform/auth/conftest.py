@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from fastapi import FastAPI
+
 from apg.app import make_app
+from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
@@ -14,9 +17,9 @@ from apg.kernel.work import open_work
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users import service as users
 from apg.platform.tenants.tenants.service import create_tenant
-from fastapi import FastAPI
 
 PASSWORD = "seven plain words for a test"
+_hash: list[str] = []  # made once: a hash takes longer than all else of a person
 
 
 @dataclass
@@ -47,10 +50,15 @@ async def add_person(
 ) -> Person:
 	username = f"{name}-{secrets.token_hex(4)}@example.org"
 	system = Principal.system(tenant_id)
+	if not _hash:
+		_hash.append(await hash_password(PASSWORD))
 	async with open_work(runtime, system, action="tests", origin="cli") as work:
-		user_id = await users.create_user(work, username, PASSWORD, name.title(), roles)
-	made = await sessions.issue_tokens(runtime, tenant_id, user_id)
-	person = Person(user_id, username, tenant_id, tenant, token=made.access_token)
+		user = await users.add_user(
+			work, username, password_hash=_hash[0], display_name=name.title()
+		)
+		await users.join(work, user.id, roles)
+	made = await sessions.issue_tokens(runtime, tenant_id, user.id)
+	person = Person(user.id, username, tenant_id, tenant, token=made.access_token)
 	person.headers = {"Authorization": f"Bearer {made.access_token}"}
 	return person
 

@@ -149,7 +149,8 @@ class AuthenticationMiddleware:
 		else:
 			locale_of_moment.set(_accepted_locale(headers))
 		if credential is not None and credential.kind == "cookie":
-			_same_site(scope, headers, principal, runtime, method)
+			# A public form (sign in and out, reset, invitation) checks its own token in its body.
+			_same_site(scope, headers, None if opened else principal, runtime, method)
 		if budget is None:
 			return {}
 		name = self.openings.rate_class(method, path) if principal else "public"

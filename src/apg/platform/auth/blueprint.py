@@ -5,12 +5,15 @@ from apg.kernel.capability import Api, Capability
 from apg.platform.auth import permissions
 from apg.platform.auth.accounts import api as accounts
 from apg.platform.auth.accounts.models import AccountLink
+from apg.platform.auth.api_keys import api as api_keys_api
 from apg.platform.auth.api_keys.models import ApiKey
 from apg.platform.auth.identity import IdentityPort
+from apg.platform.auth.roles import api as roles_api
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.roles.models import MembershipRole, Role
 from apg.platform.auth.sessions.models import RefreshToken, Session
 from apg.platform.auth.settings import AuthSettings
+from apg.platform.auth.users import api as users_api
 from apg.platform.auth.users.models import Membership, User
 
 capability = Capability(
@@ -25,9 +28,14 @@ capability = Capability(
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
 	apis=(
-		Api("/api/v1/auth", (accounts.tokens,)),
-		Api("/auth", (accounts.tokens,)),
-		Api("/.well-known", (accounts.jwks_router,)),
+		Api("/api/v1/auth", (accounts.tokens, accounts.account, accounts.admin)),
+		# The guides sign in here; the rest of the product is below /api/v1.
+		Api("/auth", (accounts.tokens, accounts.account)),
+		Api("/.well-known", (accounts.keys,)),
+		Api("/api/v1/users", (users_api.router, accounts.reset_links)),
+		Api("/api/v1/roles", (roles_api.router,)),
+		Api("/api/v1/permissions", (roles_api.rights, users_api.checks)),
+		Api("/api/v1/api-keys", (api_keys_api.router,)),
 	),
 	publishes=(UserJoined, UserLeft, RolesChanged),
 	ports={Identity: IdentityPort()},

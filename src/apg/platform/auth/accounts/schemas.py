@@ -107,6 +107,23 @@ class ProfilePatch(BaseModel):
 	locale: LocaleName | None = None
 
 
+class AccountOut(BaseModel):
+	"""One's own account."""
+
+	id: IdText
+	username: str
+	display_name: str
+	email: str | None
+	locale: str | None
+	roles: list[str]
+	has_totp: bool
+	recovery_codes_left: int
+	must_change_password: bool
+	password_changed_at: Moment | None
+	tenant_id: IdText
+	tenant: str
+
+
 class ResetIn(BaseModel):
 	model_config = ConfigDict(
 		extra="forbid", json_schema_extra={"examples": [{"username": "alice@example.org"}]}

@@ -7,10 +7,9 @@ BOTH = "apg_app, apg_worker"
 
 
 def _triggers(name: str, body: str, *triggers: str) -> tuple[str, ...]:
-	"""A trigger function of apg_system; who migrates may use it only while it is still his own."""
-	create, revoke, _grant, hand_over = definer(f"{name}()", "trigger", body, to="apg_owner")
-	made = (f"create {trigger}" for trigger in triggers)
-	return (create, revoke, *made, hand_over)
+	"""A trigger function of apg_system and the triggers that run it."""
+	made = definer(f"{name}()", "trigger", body, to="apg_owner")
+	return (*made, *(f"create {trigger}" for trigger in triggers))
 
 
 _USER = "nullif(current_setting('app.user_id', true), '')::uuid"

@@ -62,3 +62,11 @@ class RoleOut(BaseModel):
 	created_at: Moment
 	updated_at: Moment
 	version: int
+
+
+class PermissionOut(BaseModel):
+	"""A right that can be given."""
+
+	name: str
+	title: str
+	capability: str

@@ -19,6 +19,7 @@ from apg.kernel.work import Work
 from apg.platform.auth.permissions import ROLES_ASSIGN
 from apg.platform.auth.roles.models import ADMINISTRATOR, MembershipRole, Role
 from apg.platform.auth.roles.schemas import RoleIn, RolePatch
+from apg.platform.auth.sessions.service import noticed
 
 ROLE_LIST = ListSpec(
 	columns=(
@@ -163,6 +164,22 @@ async def ids_of(work: Work, names: Collection[str]) -> dict[str, str]:
 	return found
 
 
+async def check_roles(work: Work, names: Collection[str]) -> None:
+	"""Whether the caller may give all of these. Raises Invalid for unknown ones, CannotGrant."""
+	await _check_rights(work, (await ids_of(work, names)).values())
+
+
+async def _check_rights(work: Work, role_ids: Iterable[str]) -> None:
+	if work.principal.kind == "system":
+		return
+	rights = await work.scalars(
+		select(func.jsonb_array_elements_text(Role.permissions)).where(
+			Role.id == any_(_ids(role_ids))
+		)
+	)
+	check_grant(work.principal, rights, work.runtime.composition)
+
+
 async def give(work: Work, membership_id: str, names: Collection[str]) -> list[str]:
 	"""Makes these the member's roles, by the rights of the caller; returns the names before.
 
@@ -173,14 +190,8 @@ async def give(work: Work, membership_id: str, names: Collection[str]) -> list[s
 	changed = set(wanted.items()) ^ set(held.items())
 	if not changed:
 		return sorted(held)
-	if work.principal.kind != "system":
-		rights = await work.scalars(
-			select(func.jsonb_array_elements_text(Role.permissions)).where(
-				Role.id == any_(_ids(role_id for _name, role_id in changed))
-			)
-		)
-		# Taking a role away is as much as giving it: both decide over rights one does not hold.
-		check_grant(work.principal, rights, work.runtime.composition)
+	# Taking a role away is as much as giving it: both decide over rights one may not hold.
+	await _check_rights(work, (role_id for _name, role_id in changed))
 	gone = [held[name] for name in held if name not in wanted]
 	if gone:
 		await work.execute(
@@ -330,6 +341,16 @@ async def choices(work: Work) -> list[tuple[str, str]]:
 	return [(name, title) for name, title in rows]
 
 
+def permissions_known(work: Work) -> list[dict[str, str]]:
+	"""The rights of all capabilities that are on, by name."""
+	composition = work.runtime.composition
+	on = work.principal.enabled | composition.always_on
+	known = sorted(one for one in composition.permissions if one.capability in on)
+	return [
+		{"name": str(one), "title": _(one.title), "capability": one.capability} for one in known
+	]
+
+
 async def create(work: Work, new: RoleIn) -> Role:
 	"""A role of the tenant's own. Raises Invalid for unknown rights, CannotGrant."""
 	composition = work.runtime.composition
@@ -347,6 +368,7 @@ async def create(work: Work, new: RoleIn) -> Role:
 
 async def change(work: Work, role_id: str, patch: RolePatch) -> Role:
 	"""Raises BuiltInRole, Invalid, CannotGrant for rights that come or go, PreconditionFailed."""
+	noticed(work)
 	role = await work.edit(Role, role_id)
 	if role.built_in and not set(patch.model_fields_set) <= {"requires_totp"}:
 		raise BuiltInRole(_("The administrator's role keeps its name and its rights."))

@@ -195,6 +195,12 @@ async def after_revoking(runtime: Runtime) -> None:
 	await sessions_of(runtime).catch_up()
 
 
+def noticed(work: Work) -> None:
+	"""Rights change with this transaction: once it stands, this process looks at once."""
+	if "authenticator" in work.runtime.state:
+		work.after_commit(lambda: after_revoking(work.runtime))
+
+
 async def _record(runtime: Runtime, kind: str, principal: Principal, origin: Origin) -> None:
 	await security_events.record(
 		runtime,

@@ -29,9 +29,7 @@ def plain_username(text: str) -> str:
 def _address(text: str) -> str:
 	name, at, domain = text.strip().rpartition("@")
 	if not at or not name or "." not in domain.strip(".") or any(c.isspace() for c in text.strip()):
-		raise _refusal(
-			"email", _("This is not an e-mail address; write name@company.org.")
-		)
+		raise _refusal("email", _("This is not an e-mail address; write name@company.org."))
 	return text.strip()
 
 
@@ -116,3 +114,30 @@ class UserOut(BaseModel):
 	created_at: Moment
 	updated_at: Moment
 	version: int
+
+
+class CheckIn(BaseModel):
+	"""The right whole in `permission`, or as `resource` and `action`; any spelling of the guides."""
+
+	model_config = ConfigDict(
+		extra="forbid",
+		json_schema_extra={
+			"examples": [
+				{
+					"user_id": "0190b6a2-7c1e-7d4f-8a9b-0c1d2e3f4a5b",
+					"permission": "plm.products.read",
+					"resource": "plm",
+				}
+			]
+		},
+	)
+
+	user_id: IdText
+	permission: Annotated[Line, StringConstraints(max_length=200)] = ""
+	resource: Annotated[Line, StringConstraints(max_length=200)] = ""
+	action: Annotated[Line, StringConstraints(max_length=200)] = ""
+	tenant_id: Annotated[Line, StringConstraints(max_length=200)] | None = None
+
+
+class CheckOut(BaseModel):
+	authorized: bool

@@ -18,6 +18,7 @@ from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work
 from apg.platform.auth.roles import service as roles
+from apg.platform.auth.sessions.service import noticed
 from apg.platform.auth.users.models import Membership, User
 from apg.platform.auth.users.schemas import UserIn, UserPatch, plain_username
 
@@ -53,6 +54,12 @@ class NotYourself(Conflict):
 	"""What would lock the caller out is left to somebody else."""
 
 	code = "NOT_YOURSELF"
+
+
+class AlreadyMember(Conflict):
+	"""Nobody is a member twice."""
+
+	code = "ALREADY_A_MEMBER"
 
 
 def select_users(work: Work) -> Any:
@@ -130,6 +137,21 @@ async def membership_of(work: Work, user_id: str, *, lock: bool = False) -> Memb
 async def user_of(work: Work, user_id: str, *, lock: bool = False) -> User:
 	"""The account behind a membership or the caller's own. Raises NotFound."""
 	return await (work.edit(User, user_id) if lock else work.get(User, user_id))
+
+
+async def is_member(work: Work, username: str) -> bool:
+	"""Whether an active member has this name."""
+	return bool(
+		await work.scalar(
+			select(User.id)
+			.join(Membership, Membership.user_id == User.id)
+			.where(
+				User.username == username,
+				Membership.tenant_id == work.principal.tenant_id,
+				Membership.is_active,
+			)
+		)
+	)
 
 
 # -- making -----------------------------------------------------------------------------------
@@ -233,6 +255,7 @@ async def create(work: Work, new: UserIn) -> str:
 
 async def change(work: Work, user_id: str, patch: UserPatch) -> None:
 	"""Raises NotAtHome for fields of an account made elsewhere, LastAdministrator, CannotGrant."""
+	noticed(work)
 	member = await membership_of(work, user_id, lock=True)
 	given = patch.model_fields_set
 	account = given & {"display_name", "email", "locale"}
@@ -242,6 +265,9 @@ async def change(work: Work, user_id: str, patch: UserPatch) -> None:
 			raise NotAtHome(_("Name and address of this account are kept by another company."))
 		user = await user_of(work, user_id, lock=True)
 	work.expect(str(member.version + user.version))
+	if user_id != work.principal.user_id:
+		# Whoever may change an address may take the account over: the rule of giving roles holds.
+		await roles.check_roles(work, await roles.role_names(work, member.id))
 	if account:
 		for name in account:
 			value = getattr(patch, name)
@@ -286,6 +312,7 @@ async def keep_administrator_if_one(work: Work, member: Membership) -> None:
 
 async def remove(work: Work, user_id: str) -> None:
 	"""Ends the membership; the account stays, and so does what the person did."""
+	noticed(work)
 	member = await membership_of(work, user_id, lock=True)
 	if user_id == work.principal.user_id:
 		raise NotYourself(_("You cannot remove yourself; ask somebody else."))
@@ -301,6 +328,7 @@ async def erase(work: Work, user_id: str) -> None:
 
 	Raises NotAtHome where the account was made elsewhere, LastAdministrator.
 	"""
+	noticed(work)
 	member = await membership_of(work, user_id, lock=True)
 	user = await user_of(work, user_id)
 	if user.home_tenant_id != work.principal.tenant_id:
