@@ -95,11 +95,10 @@ def mount(
 			structlog.get_logger().error("unexpected failure", exc_info=error)
 		if known.status == 403:
 			state = request.scope.get("state", {})
-			route = request.scope.get("route")
 			await security_events.record(
 				request.app.state.runtime,
 				"denied",
-				route=f"{request.method} {getattr(route, 'path', request.url.path)}",
+				route=f"{request.method} {observe.endpoint_of(request.scope)}",
 				address=str(state.get("client_address", "")),
 				agent=request.headers.get("user-agent", "")[:200],
 				principal=request.scope.get("principal"),

@@ -1,0 +1,43 @@
+"""Audit: the trail of changes, the security events, the history of a row."""
+
+from apg.contracts.audit import AuditTrail
+from apg.kernel.capability import Api, Capability, MenuEntry, Pages
+from apg.platform.audit import permissions
+from apg.platform.audit.security_events import api as security_api
+from apg.platform.audit.security_events import views as security_views
+from apg.platform.audit.trail import api as trail_api
+from apg.platform.audit.trail import views as trail_views
+from apg.platform.audit.trail.service import Trail
+
+MENU = (
+	MenuEntry(
+		"Audit trail", "/admin/audit", "clock-history", permissions.TRAIL_READ, "Administration"
+	),
+	MenuEntry(
+		"Security events",
+		"/admin/security-events",
+		"shield-exclamation",
+		permissions.SECURITY_READ,
+		"Administration",
+	),
+)
+
+capability = Capability(
+	name="audit_compliance",
+	short="audit",
+	title="Audit",
+	version="1.0.0",
+	package="apg.platform.audit",
+	description="Who changed what, and what was refused.",
+	always_on=True,
+	provides=("audit_trail", "security_events"),
+	permissions=permissions.ALL,
+	default_roles=permissions.ROLES,
+	# The named route stands before the one that takes any number.
+	apis=(Api("/api/v1/audit", (security_api.router, trail_api.router)),),
+	pages=(
+		Pages("/admin/audit", (trail_views.router,), MENU),
+		Pages("/admin/security-events", (security_views.router,)),
+	),
+	ports={AuditTrail: Trail()},
+)

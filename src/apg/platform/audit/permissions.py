@@ -1,0 +1,10 @@
+"""The rights to look at the trail; nobody has one to change it."""
+
+from apg.kernel.capability import Role
+from apg.kernel.permissions import Permission
+
+TRAIL_READ = Permission("audit", "trail", "read", "See who changed what")
+SECURITY_READ = Permission("audit", "security_events", "read", "See what was refused")
+
+ALL = (TRAIL_READ, SECURITY_READ)
+ROLES = (Role("auditor", "Auditor", ("audit.*",)),)

@@ -1,0 +1,1 @@
+"""What was refused, and what was read that is worth a note."""

@@ -1,0 +1,1 @@
+"""The trail of changes: search, one entry, the history of a row."""
