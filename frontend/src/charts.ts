@@ -90,8 +90,12 @@ const marks = (data: Data, at: (x: string) => number, said: string): Plugin => (
 			taken.push(y);
 			ctx.save();
 			ctx.fillStyle = set.borderColor as string;
+			ctx.beginPath();
+			ctx.arc(chartArea.right + 10, y, 3, 0, 2 * Math.PI);
+			ctx.fill();
+			ctx.fillStyle = colour("--ink");
 			ctx.textBaseline = "middle";
-			ctx.fillText(set.label, chartArea.right + 6, y);
+			ctx.fillText(set.label, chartArea.right + 18, y);
 			ctx.restore();
 		});
 	},
@@ -126,7 +130,7 @@ function datasets(data: Data, at: (x: string) => number, timed: boolean): ChartD
 function make(canvas: HTMLCanvasElement, data: Data): Chart {
 	const timed = data.type !== "bar" && data.x.length > 0 && data.x.every((x) => DAY.test(x));
 	const at = (x: string): number => (timed ? Date.parse(`${x}T00:00:00Z`) : data.x.findLastIndex((known) => known <= x));
-	const labelRoom = data.type === "bar" ? 0 : Math.min(130, 12 + 7 * Math.max(...data.series.map((series) => series.label.length), 0));
+	const labelRoom = data.type === "bar" ? 0 : Math.min(150, 24 + 7 * Math.max(...data.series.map((series) => series.label.length), 0));
 	Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
 	Chart.defaults.color = colour("--ink-2");
 	return new Chart(canvas, {

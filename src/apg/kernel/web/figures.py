@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +17,7 @@ from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _, locale_of_moment
 
 timezone_of_moment: ContextVar[str] = ContextVar("timezone_of_moment", default="UTC")
+DIGITS = 200  # more than NUMERIC columns of ours hold, so that nothing is rounded on the way
 NARROW = "\u202f"  # narrow no-break space between figure and unit (SI brochure 9, 5.4.3)
 _SYMBOLS = {
 	"CO2": "CO₂", "m2": "m²", "m3": "m³", "km2": "km²", "cm2": "cm²", "cm3": "cm³",
@@ -139,17 +140,19 @@ def _rounded(value: Decimal, digits: int | None) -> Decimal:
 	place = value.adjusted() - digits + 1
 	if place <= _exponent(value):
 		return value
-	return Decimal(f"{value.quantize(Decimal(1).scaleb(place), ROUND_HALF_EVEN):f}")
+	with localcontext(prec=DIGITS):
+		return Decimal(f"{value.quantize(Decimal(1).scaleb(place), ROUND_HALF_EVEN):f}")
 
 
 def _plain(value: Decimal, places: int | None = None) -> str:
 	if not value.is_finite():
 		return str(value)
-	if places is not None:
-		value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
-	shown = max(0, -_exponent(value))
-	pattern = "#,##0." + "0" * shown if shown else "#,##0"
-	text = format_decimal(value, pattern, locale=_locale(), decimal_quantization=False)
+	with localcontext(prec=DIGITS):
+		if places is not None:
+			value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+		shown = max(0, -_exponent(value))
+		pattern = "#,##0." + "0" * shown if shown else "#,##0"
+		text = format_decimal(value, pattern, locale=_locale(), decimal_quantization=False)
 	return text.replace("-", "−", 1) if text.startswith("-") else text
 
 

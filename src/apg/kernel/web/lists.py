@@ -89,7 +89,7 @@ class Filter:
 				number = Decimal(text)
 			except InvalidOperation:
 				number = Decimal("NaN")
-			if number.is_finite() and len(number.as_tuple().digits) <= 20:
+			if number.is_finite() and len(number.as_tuple().digits) <= 20 >= abs(number.adjusted()):
 				return number
 			raise ValueError(_("must be a number such as 12.5"))
 		return text
