@@ -1,5 +1,6 @@
 """Two envelopes for answers and errors, chosen by path; pages get the same errors as HTML."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -266,17 +267,22 @@ def _of_database(error: DBAPIError) -> AppError:
 
 
 def _of_validation(error: RequestValidationError) -> AppError:
+	if any(item.get("type") == "json_invalid" for item in error.errors()):
+		return errors.Malformed(_("The body is not valid JSON."))
+	return errors.Invalid(_("Validation error"), problems=problems_of(error.errors()))
+
+
+def problems_of(items: Iterable[Any]) -> list[Problem]:
+	"""What Pydantic found wrong, in our words, each at its field."""
 	problems: list[Problem] = []
-	for item in error.errors():
-		if item.get("type") == "json_invalid":
-			return errors.Malformed(_("The body is not valid JSON."))
+	for item in items:
 		place = [str(part) for part in item.get("loc", ())]
 		if place and place[0] in ("body", "query", "path", "header", "cookie"):
 			place = place[1:]
 		problems.append(
 			Problem(".".join(place) or "body", _sentence(item), str(item.get("type", "invalid")))
 		)
-	return errors.Invalid(_("Validation error"), problems=problems)
+	return problems
 
 
 def _sentence(item: Any) -> str:

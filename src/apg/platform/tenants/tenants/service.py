@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import select
 
 from apg.kernel.errors import Conflict, Invalid, Problem
@@ -12,6 +11,7 @@ from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
+from apg.kernel.web.forms import checked
 from apg.kernel.work import Work, open_work
 from apg.platform.tenants.subscriptions import service as subscriptions
 from apg.platform.tenants.tenants.models import Scope, Tenant, select_tenant
@@ -39,16 +39,9 @@ async def create_tenant(
 	`capabilities` are short names, None for all that can be switched. Answers the id. Raises
 	Invalid for bad fields and SlugTaken when there is such a tenant; then nothing was made.
 	"""
-	try:
-		new = TenantIn(slug=slug, name=name, currency=currency, locale=locale)
-	except ValidationError as error:
-		raise Invalid(
-			_("The company cannot be made like this"),
-			problems=[
-				Problem(".".join(map(str, one["loc"])), one["msg"], one["type"])
-				for one in error.errors()
-			],
-		) from None
+	new = checked(
+		TenantIn, {"slug": slug, "name": name, "currency": currency, "locale": locale}
+	)
 	tenant_id = new_id()
 	principal = Principal.system(tenant_id)
 	async with open_work(runtime, principal, action="tenants.tenant.create", origin="cli") as work:
