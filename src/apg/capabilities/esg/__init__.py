@@ -1,0 +1,1 @@
+"""Sustainability and ESG management."""

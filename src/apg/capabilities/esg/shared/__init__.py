@@ -1,0 +1,1 @@
+"""Pure ESG arithmetic and vocabulary: no input, output or database."""
