@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 # Every built-in capability by the place of its manifest, in no particular order.
 BUILT_IN: tuple[str, ...] = (
+	"apg.platform.audit.blueprint",
 	"apg.platform.auth.blueprint",
 	"apg.platform.notifications.blueprint",
 	"apg.platform.operations.blueprint",
 	"apg.platform.reference.blueprint",
 	"apg.platform.tenants.blueprint",
+	"apg.capabilities.esg.blueprint",
 	"apg.capabilities.plm.blueprint",
 )
 

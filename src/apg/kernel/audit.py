@@ -102,4 +102,33 @@ DDL: tuple[str, ...] = (
 	end $$
 	""",
 	*entrust("audit_row()", "apg_system", "apg_owner, apg_app, apg_worker"),
+	# For tables whose rows come by the thousand: one entry a statement, with how many rows, the
+	# first and the last value of the column named, and SHA-256 over the sorted rows.
+	"""
+	create function audit_statement() returns trigger language plpgsql security definer
+	set search_path = pg_catalog, public as $$
+	declare
+		told jsonb;
+		owner_id uuid;
+	begin
+		execute format($sql$select jsonb_build_object('rows', count(*), 'first', min(%1$I),
+			'last', max(%1$I), 'sha256', encode(sha256(convert_to(coalesce(string_agg(
+			to_jsonb(c)::text, e'\\n' order by c.id), ''), 'UTF8')), 'hex'),
+			'ids', case when count(*) <= 20 then jsonb_agg(c.id order by c.id) end),
+			(array_agg(c.tenant_id))[1] from changed c$sql$, tg_argv[0]) into told, owner_id;
+		if (told ->> 'rows')::bigint = 0 then return null; end if;
+		insert into audit_entries (epoch, tenant_id, table_name, row_id, operation, before, after,
+			user_id, action, origin, request_id)
+		values ((select epoch from log_epoch), owner_id, tg_table_name, told #>> '{ids,0}', 'bulk',
+			null, told || jsonb_build_object('verb', lower(tg_op)),
+			nullif(current_setting('app.user_id', true), '')::uuid,
+			coalesce(nullif(current_setting('app.action', true), ''), 'outside'),
+			coalesce(nullif(current_setting('app.origin', true), ''), 'database'),
+			coalesce(current_setting('app.request_id', true), ''));
+		return null;
+	end $$
+	""",
+	"alter function audit_statement() owner to apg_system",
+	"revoke all on function audit_statement() from public",
+	"grant execute on function audit_statement() to apg_owner, apg_app, apg_worker",
 )

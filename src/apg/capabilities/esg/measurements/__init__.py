@@ -1,0 +1,1 @@
+"""Measurements: the series behind every metric."""

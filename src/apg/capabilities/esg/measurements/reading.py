@@ -1,0 +1,60 @@
+"""The selects behind every answer about measurements."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, select
+
+from apg.capabilities.esg.measurements.models import Measurement
+
+
+def select_measurements() -> Select[Any]:
+	"""Readings as the wire shows them."""
+	return select(
+		Measurement.id.label("id"),
+		Measurement.metric_id.label("metric_id"),
+		Measurement.value.label("value"),
+		Measurement.measurement_date.label("measurement_date"),
+		Measurement.period_start.label("period_start"),
+		Measurement.period_end.label("period_end"),
+		Measurement.data_source.label("data_source"),
+		Measurement.collection_method.label("collection_method"),
+		Measurement.evidence.label("evidence"),
+		Measurement.meta.label("metadata"),
+		Measurement.validation_score.label("validation_score"),
+		Measurement.anomaly_score.label("anomaly_score"),
+		Measurement.quality_score.label("quality_score"),
+		Measurement.quality_flags.label("quality_flags"),
+		Measurement.notes.label("notes"),
+		Measurement.revision.label("revision"),
+		Measurement.supersedes_id.label("supersedes"),
+		Measurement.superseded_by_id.label("superseded_by"),
+		Measurement.correction_reason.label("correction_reason"),
+		case(
+			(Measurement.is_deleted, "withdrawn"),
+			(Measurement.superseded_at.is_not(None), "superseded"),
+			else_="standing",
+		).label("status"),
+		Measurement.created_at.label("created_at"),
+		Measurement.updated_at.label("updated_at"),
+		Measurement.created_by.label("created_by"),
+		Measurement.updated_by.label("updated_by"),
+		Measurement.version.label("etag"),
+	)
+
+
+def standing(statement: Select[Any]) -> Select[Any]:
+	"""Only readings that stand: neither corrected nor withdrawn."""
+	return statement.where(Measurement.superseded_at.is_(None), ~Measurement.is_deleted)
+
+
+def of_metric(
+	statement: Select[Any], metric_id: str, start: datetime | None, end: datetime | None
+) -> Select[Any]:
+	"""Readings of one metric whose date lies in `[start, end)`."""
+	statement = statement.where(Measurement.metric_id == metric_id)
+	if start is not None:
+		statement = statement.where(Measurement.measurement_date >= start)
+	if end is not None:
+		statement = statement.where(Measurement.measurement_date < end)
+	return statement

@@ -1,0 +1,336 @@
+"""What can be done with readings: record, correct, withdraw, read, aggregate."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from apg.capabilities.esg.measurements import reading, states
+from apg.capabilities.esg.measurements.models import Measurement, MeasurementSuperseded
+from apg.capabilities.esg.measurements.schemas import (
+	MeasurementIn,
+	MeasurementPatch,
+	MeasurementPut,
+)
+from apg.capabilities.esg.metrics import service as metrics
+from apg.capabilities.esg.settings import EsgSettings
+from apg.capabilities.esg.shared import periods, quality, rules
+from apg.capabilities.esg.shared.periods import Method, Series, Span
+from apg.capabilities.esg.shared.rule_tree import read_rules
+from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod
+from apg.contracts.esg import MeasurementRecorded, MetricValueChanged
+from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
+from apg.kernel.json_rows import One, Page
+from apg.kernel.stamps import is_id, utc_now
+from apg.kernel.texts import _
+from apg.kernel.web.wire import amount_text, moment_text
+from apg.kernel.work import Work
+
+MOST_POINTS = 100_000
+
+
+class MeasurementExists(Conflict):
+	code = "MEASUREMENT_EXISTS"
+
+
+async def record(work: Work, metric_id: str, new: MeasurementIn) -> Measurement:
+	"""A new reading; the metric's current value moves only if no newer reading stands.
+
+	Raises NotFound, MetricIsComputed, MetricInactive, Invalid (dates, rules), MeasurementExists.
+	"""
+	metric = await metrics.metric_of(work, metric_id)
+	metric.must_take_readings()
+	_check_names(work, metric_id, new)
+	_check_dates(new.measurement_date, new.period_start, new.period_end)
+	known = await states.history(work, metric_id)
+	measurement = _of(work, metric, new, known)
+	measurement.revision = await _next_revision(work, measurement)
+	work.add(measurement)
+	await work.flush()
+	work.publish(_recorded(measurement))
+	if await states.advance(work, metric, measurement, known):
+		work.publish(_value_changed(metric.id, measurement))
+	return measurement
+
+
+def _check_names(work: Work, metric_id: str, new: MeasurementIn) -> None:
+	problems: list[Problem] = []
+	if new.metric_id not in (None, metric_id):
+		problems.append(Problem("metric_id", _("The path names another metric; leave it out.")))
+	if new.tenant_id not in (None, work.principal.tenant_id, work.principal.tenant_slug):
+		problems.append(Problem("tenant_id", _("This is not your tenant; leave the field out.")))
+	if new.created_by not in (None, work.principal.user_id, work.principal.username):
+		problems.append(Problem("created_by", _("This is not you; leave the field out.")))
+	if problems:
+		raise Invalid(problems=problems)
+
+
+def _check_dates(*moments: datetime | None) -> None:
+	first, last = EsgSettings().dates()
+	names = ("measurement_date", "period_start", "period_end")
+	problems = [
+		Problem(
+			name,
+			_(
+				"The date must lie between {first} and {last}.",
+				first=first.date().isoformat(),
+				last=last.date().isoformat(),
+			),
+			"date_range",
+		)
+		for name, moment in zip(names, moments, strict=True)
+		if moment is not None and not first <= moment <= last
+	]
+	if problems:
+		raise Invalid(problems=problems)
+
+
+def _of(work: Work, metric: Any, new: MeasurementIn, known: Sequence[Measurement]) -> Measurement:
+	"""The row with its scores, from what is known of the series. Raises Invalid for broken rules."""
+	now = utc_now()
+	row = Measurement(
+		tenant_id=work.principal.tenant_id,
+		metric_id=metric.id,
+		value=new.value,
+		measurement_date=new.measurement_date,
+		period_start=new.period_start,
+		period_end=new.period_end,
+		data_source=new.data_source,
+		collection_method=new.collection_method,
+		evidence=new.evidence,
+		meta=new.metadata,
+		notes=new.notes,
+		revision=1,
+		created_at=now,
+		updated_at=now,
+		created_by=work.principal.user_id,
+		updated_by=work.principal.user_id,
+		is_deleted=False,
+	)
+	_score(metric, row, known)
+	return row
+
+
+def _score(metric: Any, row: Measurement, known: Sequence[Measurement]) -> None:
+	earlier = [m for m in known if m.measurement_date < row.measurement_date]
+	recorded = states.recorded_of(row)
+	findings = rules.check(
+		read_rules(metric.validation_rules),
+		rules.Observed(
+			value=row.value,
+			previous=earlier[0].value if earlier else None,
+			source=row.data_source,
+			method=row.collection_method,
+			has_evidence=recorded.has_evidence,
+			has_period=row.period_start is not None,
+			has_note=bool(row.notes),
+		),
+	)
+	refused = [finding for finding in findings if finding.rejects]
+	if refused:
+		raise Invalid(
+			_("The reading breaks a rule of the metric"),
+			problems=[Problem(f.field, f.reason, "validation_rule") for f in refused],
+		)
+	assessed = quality.assess(
+		recorded,
+		findings,
+		period=MeasurementPeriod(metric.measurement_period),
+		anomaly=quality.anomaly_score(row.value, [m.value for m in earlier]),
+	)
+	row.validation_score = assessed.validation_score
+	row.anomaly_score = assessed.anomaly_score
+	row.quality_score = assessed.quality.score
+	row.quality_flags = list(assessed.flags)
+
+
+async def _next_revision(work: Work, row: Measurement) -> int:
+	"""1, or one more than what was withdrawn; a standing reading of the same key is a conflict."""
+	found = (
+		await work.execute(
+			select(
+				func.max(Measurement.revision),
+				func.bool_or(Measurement.superseded_at.is_(None) & ~Measurement.is_deleted),
+			).where(
+				Measurement.metric_id == row.metric_id,
+				Measurement.measurement_date == row.measurement_date,
+				Measurement.data_source.is_not_distinct_from(row.data_source),
+				Measurement.period_start.is_not_distinct_from(row.period_start),
+				Measurement.period_end.is_not_distinct_from(row.period_end),
+			)
+		)
+	).one()
+	if found[1]:
+		sentence = _("There is a reading for this moment, period and source; correct that one.")
+		raise MeasurementExists(
+			sentence, problems=[Problem("measurement_date", sentence, "measurement_exists")]
+		)
+	return int(found[0] or 0) + 1
+
+
+def _recorded(row: Measurement, *, withdrawn: bool = False) -> MeasurementRecorded:
+	return MeasurementRecorded(
+		metric_id=row.metric_id,
+		measurement_id=row.id,
+		measurement_date=moment_text(row.measurement_date),
+		supersedes=row.supersedes_id,
+		withdrawn=withdrawn,
+	)
+
+
+def _value_changed(metric_id: str, row: Measurement | None) -> MetricValueChanged:
+	return MetricValueChanged(
+		metric_id=metric_id,
+		measurement_id=row.id if row else None,
+		current_value=amount_text(row.value) if row else None,
+		current_date=moment_text(row.measurement_date) if row else None,
+	)
+
+
+async def _standing(work: Work, metric_id: str, measurement_id: str) -> Measurement:
+	"""The reading, locked. Raises NotFound, PreconditionFailed, MeasurementSuperseded."""
+	row = await work.edit(Measurement, measurement_id)
+	if row.metric_id != metric_id:
+		raise NotFound(_("measurement not found"))
+	if row.superseded_at is not None:
+		raise MeasurementSuperseded(
+			_("This reading was corrected; correct {id} instead.", id=row.superseded_by_id)
+		)
+	return row
+
+
+async def correct(
+	work: Work, metric_id: str, measurement_id: str, given: MeasurementPut | MeasurementPatch
+) -> Measurement:
+	"""A new revision that takes the place of the old one, with the reason.
+
+	Raises as `record` does, and MeasurementSuperseded.
+	"""
+	metric = await metrics.metric_of(work, metric_id)
+	old = await _standing(work, metric_id, measurement_id)
+	new = _corrected(old, given)
+	_check_names(work, metric_id, new)
+	_check_dates(new.measurement_date, new.period_start, new.period_end)
+	known = [m for m in await states.history(work, metric_id) if m.id != old.id]
+	row = _of(work, metric, new, known)
+	row.supersedes_id, row.correction_reason = old.id, given.reason
+	same = (
+		row.measurement_date == old.measurement_date
+		and row.data_source == old.data_source
+		and row.period_start == old.period_start
+		and row.period_end == old.period_end
+	)
+	row.revision = old.revision + 1 if same else await _next_revision(work, row)
+	work.add(row)
+	await work.flush()
+	old.superseded_at, old.superseded_by_id = utc_now(), row.id
+	work.publish(_recorded(row))
+	newest = await states.renew(work, metric)
+	work.publish(_value_changed(metric.id, newest))
+	return row
+
+
+def _corrected(old: Measurement, given: MeasurementPut | MeasurementPatch) -> MeasurementIn:
+	if isinstance(given, MeasurementPut):
+		return MeasurementIn(**given.model_dump(exclude={"reason"}))
+	kept: dict[str, Any] = {
+		"value": old.value,
+		"measurement_date": old.measurement_date,
+		"period_start": old.period_start,
+		"period_end": old.period_end,
+		"data_source": old.data_source,
+		"collection_method": old.collection_method,
+		"evidence": old.evidence,
+		"metadata": old.meta,
+		"notes": old.notes,
+	}
+	changed = given.model_dump(exclude={"reason"}, exclude_unset=True)
+	for name in ("value", "measurement_date", "metadata"):
+		if name in changed and changed[name] is None:
+			raise Invalid.one(name, _("This field cannot be emptied."))
+	return MeasurementIn(**kept | changed)
+
+
+async def withdraw(work: Work, metric_id: str, measurement_id: str) -> None:
+	"""The reading no longer stands; the record keeps it. Raises NotFound, MeasurementSuperseded."""
+	metric = await metrics.metric_of(work, metric_id)
+	row = await _standing(work, metric_id, measurement_id)
+	row.is_deleted = True
+	work.publish(_recorded(row, withdrawn=True))
+	newest = await states.renew(work, metric)
+	work.publish(_value_changed(metric.id, newest))
+
+
+async def read(work: Work, metric_id: str, measurement_id: str) -> One:
+	"""One reading as JSON, also one that no longer stands. Raises NotFound."""
+	if not is_id(measurement_id) or not is_id(metric_id):
+		raise NotFound(_("measurement not found"))
+	return await work.read_one(
+		reading.select_measurements().where(
+			Measurement.id == measurement_id, Measurement.metric_id == metric_id
+		),
+		Measurement,
+	)
+
+
+async def page(
+	work: Work,
+	metric_id: str,
+	*,
+	start: datetime | None,
+	end: datetime | None,
+	everything: bool,
+	limit: int,
+	offset: int,
+) -> Page:
+	"""Readings of a metric, the newest first. Raises NotFound."""
+	await metrics.metric_of(work, metric_id)
+	statement = reading.of_metric(reading.select_measurements(), metric_id, start, end)
+	if not everything:
+		statement = reading.standing(statement)
+	statement = statement.order_by(Measurement.measurement_date.desc(), Measurement.id.desc())
+	return await work.read_list(statement, limit=limit, offset=offset)
+
+
+async def series(
+	work: Work,
+	metric_id: str,
+	span: Span,
+	*,
+	start: datetime | None = None,
+	end: datetime | None = None,
+	method: Method | None = None,
+) -> Series:
+	"""Standing readings by month, quarter or year, exact, with what is missing. Raises NotFound."""
+	metric = await metrics.metric_of(work, metric_id)
+	statement = reading.standing(
+		reading.of_metric(
+			select(
+				Measurement.value,
+				Measurement.measurement_date,
+				Measurement.period_start,
+				Measurement.period_end,
+				Measurement.id,
+			),
+			metric_id,
+			start,
+			end,
+		)
+	).limit(MOST_POINTS + 1)
+	rows = (await work.execute(statement)).all()
+	if len(rows) > MOST_POINTS:
+		raise Invalid.one(
+			"from", _("More than {n} readings; choose a shorter time.", n=MOST_POINTS)
+		)
+	points = [periods.Point(Decimal(r[0]), r[1], r[2], r[3], r[4]) for r in rows]
+	return periods.aggregate(
+		points,
+		span,
+		method or Method(metric.aggregation),
+		start=start,
+		end=end,
+		period=MeasurementPeriod(metric.measurement_period),
+		until=utc_now(),
+	)

@@ -1,0 +1,130 @@
+"""The state of a metric, moved by its readings; the newest date wins, whatever comes late."""
+
+from typing import Any
+
+from sqlalchemy import select, text
+
+from apg.capabilities.esg.measurements.models import Measurement
+from apg.capabilities.esg.measurements.reading import standing
+from apg.capabilities.esg.shared import periods, quality
+from apg.capabilities.esg.shared.periods import Direction, Method, Point, Span
+from apg.capabilities.esg.shared.quality import Recorded
+from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod, Polarity
+from apg.kernel.database import dump_json
+from apg.kernel.stamps import utc_now
+from apg.kernel.work import Work
+
+HISTORY = 36
+_ADVANCE = text("""
+	insert into esg_metric_states as s (tenant_id, metric_id, measurement_id, current_value,
+		"current_date", data_quality_score, trend_analysis, refreshed_at)
+	values (:tenant, :metric, :measurement, :value, :date, :score, cast(:trend as jsonb), now())
+	on conflict (tenant_id, metric_id) do update set
+		measurement_id = excluded.measurement_id, current_value = excluded.current_value,
+		"current_date" = excluded."current_date",
+		data_quality_score = excluded.data_quality_score,
+		trend_analysis = excluded.trend_analysis, refreshed_at = now()
+	where :anyway or s."current_date" is null or excluded."current_date" >= s."current_date"
+	returning measurement_id
+""")
+_SCORE_ONLY = text("""
+	update esg_metric_states set data_quality_score = :score, trend_analysis = cast(:trend as jsonb),
+		refreshed_at = now() where tenant_id = :tenant and metric_id = :metric
+""")
+
+
+async def history(work: Work, metric_id: str, limit: int = HISTORY) -> list[Measurement]:
+	"""The newest standing readings of a metric, newest first."""
+	statement = (
+		standing(select(Measurement).where(Measurement.metric_id == metric_id))
+		.order_by(Measurement.measurement_date.desc(), Measurement.id.desc())
+		.limit(limit)
+	)
+	return await work.scalars(statement)
+
+
+async def advance(work: Work, metric: Any, new: Measurement, known: list[Measurement]) -> bool:
+	"""Moves the state to the new reading if it is the newest; answers whether it did."""
+	rows = sorted([new, *known], key=lambda m: (m.measurement_date, m.id), reverse=True)
+	score, trend = _told(metric, rows)
+	moved = await work.scalar(
+		_ADVANCE, _values(work, metric, new, score, trend) | {"anyway": False}
+	)
+	if moved is None:
+		await work.execute(_SCORE_ONLY, _only(work, metric, score, trend))
+	return moved is not None
+
+
+async def renew(work: Work, metric: Any) -> Measurement | None:
+	"""Computes the state anew from what stands, after a correction or withdrawal."""
+	await work.flush()
+	rows = await history(work, metric.id)
+	score, trend = _told(metric, rows)
+	newest = rows[0] if rows else None
+	await work.scalar(_ADVANCE, _values(work, metric, newest, score, trend) | {"anyway": True})
+	return newest
+
+
+def _values(
+	work: Work, metric: Any, newest: Measurement | None, score: Any, trend: dict[str, Any]
+) -> dict[str, Any]:
+	return _only(work, metric, score, trend) | {
+		"measurement": newest.id if newest else None,
+		"value": newest.value if newest else None,
+		"date": newest.measurement_date if newest else None,
+	}
+
+
+def _only(work: Work, metric: Any, score: Any, trend: dict[str, Any]) -> dict[str, Any]:
+	return {
+		"tenant": work.principal.tenant_id,
+		"metric": metric.id,
+		"score": score,
+		"trend": dump_json(trend),
+	}
+
+
+def recorded_of(row: Measurement) -> Recorded:
+	"""What the quality of one reading is computed from."""
+	stated = row.meta.get("quality")
+	return Recorded(
+		date=row.measurement_date,
+		recorded_at=row.created_at or utc_now(),
+		source=row.data_source,
+		method=row.collection_method,
+		has_evidence=bool(row.evidence or row.meta.get("evidence")),
+		period_start=row.period_start,
+		period_end=row.period_end,
+		stated=quality.stated_indicators(stated) if stated else None,
+	)
+
+
+def point_of(row: Measurement) -> Point:
+	return Point(row.value, row.measurement_date, row.period_start, row.period_end, row.id)
+
+
+def _told(metric: Any, rows: list[Measurement]) -> tuple[Any, dict[str, Any]]:
+	"""Score of the series and its trend, from its newest readings."""
+	if not rows:
+		return None, {}
+	period = MeasurementPeriod(metric.measurement_period)
+	span = {"quarterly": Span.QUARTER, "yearly": Span.YEAR}.get(period, Span.MONTH)
+	series = periods.aggregate(
+		[point_of(row) for row in rows],
+		span,
+		Method(metric.aggregation),
+		period=period,
+		until=utc_now(),
+	)
+	found = quality.metric_quality(
+		[recorded_of(row) for row in rows[:12]], series.aggregates[-12:], now=utc_now(), period=period
+	)
+	values = [bucket.value for bucket in series.aggregates if bucket.value is not None][-12:]
+	way = periods.direction(values) if len(values) > 1 else Direction.UNKNOWN
+	return found.score, {
+		"direction": str(way),
+		"assessment": str(periods.assess(way, Polarity(metric.polarity))),
+		"span": str(span),
+		"periods": len(values),
+		"indicators": {str(name): value for name, value in found.indicators.items()},
+	}

@@ -1,0 +1,134 @@
+"""The definition of a metric, and apart from it the state its readings bring it to."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Boolean, CheckConstraint, Index, Numeric, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from apg.capabilities.esg.shared.periods import Method
+from apg.capabilities.esg.shared.vocabulary import MetricSource, MetricType, Polarity
+from apg.kernel.database import Base, Id, id_type
+from apg.kernel.errors import Conflict, human
+from apg.kernel.stamps import utc_now
+from apg.kernel.tenancy import Protect, TenantOwned
+from apg.kernel.texts import _
+
+
+def one_of(column: str, values: Any) -> str:
+	"""The condition of a CHECK that keeps a text column to an enum's values."""
+	return f"{column} in ({', '.join(repr(str(value)) for value in values)})"
+
+
+class MetricIsComputed(Conflict):
+	"""Values of a computed metric come from its records and cannot be entered."""
+
+	code = "METRIC_IS_COMPUTED"
+
+
+class MetricInactive(Conflict):
+	code = "METRIC_INACTIVE"
+
+
+def _empty_object() -> Any:
+	return mapped_column(JSONB, default=dict, server_default=text("'{}'"))
+
+
+def _empty_list() -> Any:
+	return mapped_column(JSONB, default=list, server_default=text("'[]'"))
+
+
+class Metric(TenantOwned, Base):
+	"""What is measured, in which unit, under which rules. A reading never changes this row."""
+
+	__tablename__ = "esg_metrics"
+	__human__ = "metric"
+	__protect__ = Protect()
+
+	framework_id: Mapped[Id | None] = mapped_column(id_type)
+	name: Mapped[str] = mapped_column()
+	code: Mapped[str] = mapped_column()
+	metric_type: Mapped[str] = mapped_column()
+	category: Mapped[str] = mapped_column()
+	subcategory: Mapped[str | None] = mapped_column()
+	description: Mapped[str | None] = mapped_column()
+	calculation_method: Mapped[str | None] = mapped_column()
+	data_sources: Mapped[list[Any]] = _empty_list()
+	unit: Mapped[str] = mapped_column()
+	target_value: Mapped[Decimal | None] = mapped_column()
+	baseline_value: Mapped[Decimal | None] = mapped_column()
+	measurement_period: Mapped[str] = mapped_column(default="monthly")
+	aggregation: Mapped[str] = mapped_column(default=Method.SUM)
+	polarity: Mapped[str] = mapped_column(default=Polarity.LOWER_IS_BETTER)
+	source: Mapped[str] = mapped_column(default=MetricSource.MANUAL)
+	is_kpi: Mapped[bool] = mapped_column(Boolean, default=False)
+	is_public: Mapped[bool] = mapped_column(Boolean, default=False)
+	is_automated: Mapped[bool] = mapped_column(Boolean, default=False)
+	is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+	enable_ai_predictions: Mapped[bool] = mapped_column(Boolean, default=False)
+	automation_config: Mapped[dict[str, Any]] = _empty_object()
+	validation_rules: Mapped[list[Any]] = _empty_list()
+	scope_id: Mapped[Id] = mapped_column(id_type)
+	is_deleted: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+	deleted_at: Mapped[datetime | None] = mapped_column()
+	deleted_by: Mapped[Id | None] = mapped_column(id_type)
+
+	__table_args__ = (
+		Index(
+			"uq_esg_metrics_code",
+			"tenant_id",
+			"code",
+			unique=True,
+			postgresql_where=text("not is_deleted"),
+			info=human("METRIC_CODE_TAKEN", "Another metric has this code.", "code"),
+		),
+		CheckConstraint(one_of("metric_type", MetricType), name="metric_type"),
+		CheckConstraint(one_of("aggregation", Method), name="aggregation"),
+		CheckConstraint(one_of("polarity", Polarity), name="polarity"),
+		CheckConstraint(one_of("source", MetricSource), name="source"),
+		Index("ix_esg_metrics_updated", "tenant_id", "updated_at", "id"),
+		Index("ix_esg_metrics_type", "tenant_id", "metric_type", "category"),
+		Index(
+			"ix_esg_metrics_kpi",
+			"tenant_id",
+			"updated_at",
+			postgresql_where=text("is_kpi and is_active"),
+		),
+	)
+
+	def must_take_readings(self) -> None:
+		"""Raises MetricIsComputed or MetricInactive, naming the way out."""
+		if MetricSource(self.source).is_computed:
+			raise MetricIsComputed(
+				_("Values of {code} are computed from records; enter the records.", code=self.code)
+			)
+		if not self.is_active:
+			raise MetricInactive(_("{code} is not active; activate it first.", code=self.code))
+
+
+class MetricState(Base):
+	"""Where a metric stands: its newest reading and what follows from it; never versioned."""
+
+	__tablename__ = "esg_metric_states"
+	__human__ = "state of a metric"
+	__protect__ = Protect(audited=False)
+
+	tenant_id: Mapped[Id] = mapped_column(id_type, primary_key=True)
+	metric_id: Mapped[Id] = mapped_column(
+		id_type,
+		primary_key=True,
+		info={"reference": "esg_metrics", "ondelete": "CASCADE", "deferred": False},
+	)
+	measurement_id: Mapped[Id | None] = mapped_column(id_type)
+	current_value: Mapped[Decimal | None] = mapped_column()
+	current_date: Mapped[datetime | None] = mapped_column()
+	data_quality_score: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+	trend_analysis: Mapped[dict[str, Any]] = _empty_object()
+	ai_predictions: Mapped[dict[str, Any]] = _empty_object()
+	refreshed_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+	__table_args__ = (
+		Index("ix_esg_metric_states_ai_predictions", "ai_predictions", postgresql_using="gin"),
+	)

@@ -1,0 +1,151 @@
+"""What can be done with metrics, and how a reading moves their state."""
+
+from typing import Any
+
+from sqlalchemy import Select
+
+from apg.capabilities.esg.metrics import reading
+from apg.capabilities.esg.metrics.models import Metric
+from apg.capabilities.esg.metrics.schemas import MetricIn, MetricPatch, MetricPut
+from apg.contracts.esg import MetricChanged, MetricCreated
+from apg.kernel.errors import Conflict, Invalid, Problem
+from apg.kernel.json_rows import One, Page
+from apg.kernel.search import found_by
+from apg.kernel.stamps import utc_now
+from apg.kernel.texts import _
+from apg.kernel.work import Work
+
+MAY_BE_EMPTY = frozenset(
+	{
+		"subcategory",
+		"description",
+		"calculation_method",
+		"target_value",
+		"baseline_value",
+		"framework_id",
+	}
+)
+NOT_COLUMNS = frozenset({"tenant_id", "created_by"})
+
+
+def check_identity(work: Work, new: MetricIn) -> None:
+	"""Tenant and author may be named when they are the caller's own. Raises Invalid."""
+	problems: list[Problem] = []
+	if new.tenant_id not in (None, work.principal.tenant_id, work.principal.tenant_slug):
+		problems.append(Problem("tenant_id", _("This is not your tenant; leave the field out.")))
+	if new.created_by not in (None, work.principal.user_id, work.principal.username):
+		problems.append(Problem("created_by", _("This is not you; leave the field out.")))
+	if problems:
+		raise Invalid(problems=problems)
+
+
+async def create(work: Work, new: MetricIn) -> Metric:
+	"""A new metric. Raises Invalid, Conflict when the code is taken."""
+	check_identity(work, new)
+	if new.framework_id is not None:
+		raise Invalid.one("framework_id", _("There is no such framework."), "unknown")
+	metric = work.add(
+		Metric(scope_id=work.principal.tenant_id, **new.model_dump(exclude=set(NOT_COLUMNS)))
+	)
+	await work.flush()
+	work.publish(MetricCreated(metric_id=metric.id))
+	return metric
+
+
+async def metric_of(work: Work, metric_id: str) -> Metric:
+	"""The definition, for what depends on it. Raises NotFound."""
+	return await work.get(Metric, metric_id)
+
+
+async def read(work: Work, metric_id: str) -> One:
+	"""Definition and state as JSON. Raises NotFound."""
+	return await work.read_one(reading.select_metrics().where(Metric.id == metric_id), Metric)
+
+
+def matching(
+	*,
+	search: str | None = None,
+	metric_type: str | None = None,
+	category: str | None = None,
+	is_kpi: bool | None = None,
+	is_active: bool | None = None,
+) -> Select[Any]:
+	"""Metrics that fit; text goes through the search function."""
+	statement = reading.select_metrics()
+	if metric_type is not None:
+		statement = statement.where(Metric.metric_type == metric_type)
+	if category is not None:
+		statement = statement.where(Metric.category == category)
+	if is_kpi is not None:
+		statement = statement.where(Metric.is_kpi == is_kpi)
+	if is_active is not None:
+		statement = statement.where(Metric.is_active == is_active)
+	if search and search.strip():
+		statement = statement.where(Metric.id.in_(found_by("esg_metrics", {"q": search.strip()})))
+	return statement
+
+
+async def page(
+	work: Work,
+	statement: Select[Any],
+	*,
+	limit: int,
+	offset: int,
+	sort: tuple[tuple[str, bool], ...] = (("updated_at", True),),
+) -> Page:
+	"""One page in a total order; `sort` holds (field, descending)."""
+	for name, descending in sort:
+		column = reading.SORTABLE[name]
+		statement = statement.order_by(column.desc().nulls_last() if descending else column)
+	last = Metric.id.desc() if sort and sort[-1][1] else Metric.id
+	return await work.read_list(statement.order_by(last), limit=limit, offset=offset)
+
+
+async def change(work: Work, metric_id: str, patch: MetricPatch | MetricPut) -> Metric:
+	"""Changes the definition; values and state stay. Raises NotFound, PreconditionFailed, Invalid."""
+	metric = await work.edit(Metric, metric_id)
+	whole = isinstance(patch, MetricPut)
+	if isinstance(patch, MetricPut):
+		check_identity(work, patch)
+	given = patch.model_dump(exclude_unset=not whole, exclude=set(NOT_COLUMNS))
+	empty = [name for name, value in given.items() if value is None and name not in MAY_BE_EMPTY]
+	if empty:
+		raise Invalid(
+			problems=[Problem(name, _("This field cannot be emptied.")) for name in empty]
+		)
+	if given.get("framework_id") is not None:
+		raise Invalid.one("framework_id", _("There is no such framework."), "unknown")
+	if "unit" in given and given["unit"] != metric.unit and await _has_readings(work, metric_id):
+		raise Conflict(
+			_(
+				"The metric has readings in {unit}; make a new metric for another unit.",
+				unit=metric.unit,
+			),
+			code="UNIT_IN_USE",
+		)
+	for name, value in given.items():
+		if getattr(metric, name) != value:
+			setattr(metric, name, value)
+	await work.flush()
+	work.publish(MetricChanged(metric_id=metric.id, fields=sorted(given)))
+	return metric
+
+
+async def _has_readings(work: Work, metric_id: str) -> bool:
+	from sqlalchemy import text
+
+	return bool(
+		await work.scalar(
+			text("select exists(select from esg_measurements where metric_id = :id)"),
+			{"id": metric_id},
+		)
+	)
+
+
+async def remove(work: Work, metric_id: str) -> None:
+	"""Soft delete; its code is free again and its readings stay in the record."""
+	metric = await work.edit(Metric, metric_id)
+	metric.is_deleted = True
+	metric.deleted_at = utc_now()
+	metric.deleted_by = work.principal.user_id
+	work.publish(MetricChanged(metric_id=metric.id, fields=["is_deleted"]))
