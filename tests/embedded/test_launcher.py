@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from apg.embedded import EmbeddedError, Server, processes, start, stop
+from apg.embedded import EmbeddedError, Server, processes, remove, start, stop
 from apg.embedded.binaries import Binaries, find, inspect
 
 
@@ -153,6 +153,18 @@ def test_stopping_twice_or_what_never_ran_is_no_error(home: Path) -> None:
 	server = start(home, fast=True)
 	stop(server)
 	stop(server)
+
+
+def test_a_removed_database_is_gone_and_the_rest_of_the_home_stays(home: Path) -> None:
+	server = start(home, fast=True)
+	(home / "secret").write_text("kept")
+
+	remove(home)
+
+	assert not server.data.exists()
+	assert processes.all_of(server.data) == []
+	assert (home / "secret").read_text() == "kept"
+	assert start(home, fast=True).password != server.password
 
 
 def test_a_taken_port_is_left_to_its_owner(home: Path) -> None:

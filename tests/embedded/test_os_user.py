@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from apg.embedded import EmbeddedError, os_user, processes, start, stop
+from apg.embedded import EmbeddedError, os_user, processes, remove, start, stop
 from apg.embedded.binaries import find
 from apg.embedded.os_user import account_for, hash_of
 from apg.embedded.placement import SYSTEM_FOLDER, reachable
@@ -94,6 +94,11 @@ def test_below_a_closed_folder_the_data_lives_elsewhere(
 	stop(server)
 	assert start(home, fast=True).data == server.data
 	assert start(home, fast=True).port == server.port
+
+	remove(home)
+	assert list(SYSTEM_FOLDER.glob(f"{hash_of(home)}*")) == []
+	assert processes.all_of(server.data) == []
+	assert [each.name for each in home.iterdir() if each.name != "logs"] == ["postgres.lock"]
 
 
 @as_root

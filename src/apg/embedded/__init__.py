@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from apg.embedded.errors import EmbeddedError
-from apg.embedded.launcher import Server, start, stop
+from apg.embedded.launcher import Server, remove, start, stop
 
-__all__ = ["EmbeddedError", "Server", "start", "stop"]
+__all__ = ["EmbeddedError", "Server", "remove", "start", "stop"]

@@ -17,7 +17,7 @@ from apg.embedded.binaries import EXTENSIONS, Binaries
 from apg.embedded.cluster import FAST, FREE_TO_START, HOST, LINGER_SECONDS, Cluster, choose_port
 from apg.embedded.errors import EmbeddedError, disk_errors_explained, free_bytes, no_space
 from apg.embedded.os_user import account_for, hash_of, socket_folder, socket_folder_name
-from apg.embedded.placement import cluster_in, known_folder, place, reachable
+from apg.embedded.placement import cluster_in, forget, known_folder, place, reachable
 from apg.embedded.state import State, locked, new_state, prepare_home, read_state, write_state
 
 # What a start says when a killed server is not quite gone, or a port was taken a moment ago.
@@ -101,6 +101,18 @@ def stop(server_or_home: Server | Path, *, mode: str = "fast") -> None:
 			stopped = cluster.stop(mode)
 			if stopped and stopped.sockets.name == socket_folder_name(home):
 				cluster.account.remove(stopped.sockets)
+
+
+def remove(home: Path) -> None:
+	"""Stops the server of a home and deletes its data, wherever it lives; for passing homes."""
+	stop(home, mode="immediate")
+	home = Path(os.path.realpath(home))
+	with disk_errors_explained(home):
+		if not home.is_dir():
+			return
+		with locked(home):
+			forget(home, known_folder(home, read_state(home)))
+			(home / "postgres.json").unlink(missing_ok=True)
 
 
 def _adopted(home: Path, cluster: Cluster, state: State | None) -> Server | None:

@@ -83,6 +83,16 @@ def _set_aside(folder: Path, account: Account) -> None:
 	folder.rename(old)
 
 
+def forget(home: Path, folder: Path) -> None:
+	"""Deletes the data of a home; outside of it only what the home itself put there."""
+	if folder.is_dir() and folder.parent == SYSTEM_FOLDER:
+		_claim(home, folder)
+	if folder.is_dir():
+		shutil.rmtree(folder)
+	if folder.parent == SYSTEM_FOLDER:
+		_owner_file(folder).unlink(missing_ok=True)
+
+
 def _owner_file(folder: Path) -> Path:
 	return folder.with_name(f"{folder.name}.home")
 
