@@ -9,9 +9,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
 
@@ -92,17 +89,20 @@ def write_xlsx(
 
 	A sheet holds 1,048,576 rows and 32,767 characters a cell; what exceeds that is refused.
 	"""
+	from openpyxl import Workbook  # only who writes a workbook pays for loading it
+	from openpyxl.cell import WriteOnlyCell
+
 	book = Workbook(write_only=True)
 	sheet: Any = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:31] or "Data")
 	complete = False
 	try:
-		sheet.append([_xlsx_cell(sheet, str(each), 1) for each in headers])
+		sheet.append([_xlsx_cell(WriteOnlyCell, sheet, str(each), 1) for each in headers])
 		for number, row in enumerate(rows, start=2):
 			if number > XLSX_ROWS:
 				raise Invalid.one(
 					"format", _("An XLSX sheet holds {n} rows. Export as CSV instead.", n=XLSX_ROWS)
 				)
-			sheet.append([_xlsx_cell(sheet, each, number) for each in row])
+			sheet.append([_xlsx_cell(WriteOnlyCell, sheet, each, number) for each in row])
 		complete = True
 	finally:
 		if not complete:
@@ -110,7 +110,7 @@ def write_xlsx(
 	book.save(target)
 
 
-def _xlsx_cell(sheet: Any, value: Cell, number: int) -> Any:
+def _xlsx_cell(cell_type: Any, sheet: Any, value: Cell, number: int) -> Any:
 	if value is None or isinstance(value, bool | int | Decimal):
 		return value
 	text = _UNPRINTABLE.sub("\ufffd", _text(value))
@@ -124,6 +124,6 @@ def _xlsx_cell(sheet: Any, value: Cell, number: int) -> Any:
 				most=XLSX_TEXT,
 			),
 		)
-	cell: Any = WriteOnlyCell(sheet, text)
+	cell: Any = cell_type(sheet, text)
 	cell.data_type = "s"
 	return cell
