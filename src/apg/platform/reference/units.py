@@ -2,9 +2,10 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from apg.kernel.errors import Invalid, Problem
 from apg.kernel.texts import _
@@ -12,6 +13,7 @@ from apg.platform.reference.unit_table import AMBIGUOUS, UNITS, Dimension, Unit
 
 CONVERSION = Context(prec=60, Emin=-999_999, Emax=999_999)
 LARGEST_EXPONENT = 1_000
+LONGEST_TEXT = 64
 
 
 class UnitError(Invalid):
@@ -56,29 +58,52 @@ def _index() -> tuple[dict[str, Unit], dict[str, dict[str, Unit]]]:
 _EXACT, _LOOSE = _index()
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+	"""Why a text is no unit: it has several meanings (`choices`), or none (`choices` are near)."""
+
+	ambiguous: bool
+	choices: tuple[str, ...]
+
+
 def unit(text: str, *, field: str = "unit") -> Unit:
 	"""The unit a text names; capitals matter only where they change the meaning (mW, MW)."""
+	found = _meaning(text) if len(text) <= LONGEST_TEXT else _Refusal(False, ())
+	if isinstance(found, Unit):
+		return found
+	choices = ", ".join(found.choices)
+	if found.ambiguous:
+		raise AmbiguousUnit(
+			_("The unit “{unit}” has no single meaning.", unit=text[:40]),
+			_("Write the one you mean, for example {choices}.", choices=choices),
+			field=field,
+		)
+	remedy = (
+		_("Did you mean {choices}?", choices=choices)
+		if choices
+		else _("Use a unit of the catalogue, for example each, kg, m, L, kWh or tCO2e.")
+	)
+	raise UnknownUnit(_("The unit “{unit}” is not known.", unit=text[:40]), remedy, field=field)
+
+
+@lru_cache(maxsize=4096)
+def _meaning(text: str) -> Unit | _Refusal:
+	"""Cached, since a file of a million rows asks for the same few texts."""
 	key = _key(text)
 	if found := _EXACT.get(key):
 		return found
 	folded = key.casefold()
 	if choices := AMBIGUOUS.get(key) or AMBIGUOUS.get(folded):
-		raise _ambiguous(text, choices, field)
+		return _Refusal(True, choices)
 	spellings = _LOOSE.get(folded, {})
 	meanings = {each.symbol: each for each in spellings.values()}
 	milli_or_mega = any(_prefix_differs(key, spelling) for spelling in spellings)
 	if len(meanings) > 1 or milli_or_mega:
-		raise _ambiguous(text, tuple(meanings), field)
+		return _Refusal(True, tuple(meanings))
 	if meanings:
 		return next(iter(meanings.values()))
 	near = difflib.get_close_matches(folded, _LOOSE, n=3, cutoff=0.7)
-	known = list(dict.fromkeys(u.symbol for each in near for u in _LOOSE[each].values()))
-	remedy = (
-		_("Did you mean {choices}?", choices=", ".join(known))
-		if known
-		else _("Use a unit of the catalogue, for example each, kg, m, L, kWh or tCO2e.")
-	)
-	raise UnknownUnit(_("The unit “{unit}” is not known.", unit=text[:40]), remedy, field=field)
+	return _Refusal(False, tuple(dict.fromkeys(u.symbol for k in near for u in _LOOSE[k].values())))
 
 
 def _prefix_differs(key: str, spelling: str) -> bool:
@@ -88,21 +113,9 @@ def _prefix_differs(key: str, spelling: str) -> bool:
 	)
 
 
-def _ambiguous(text: str, choices: Iterable[str], field: str) -> AmbiguousUnit:
-	return AmbiguousUnit(
-		_("The unit “{unit}” has no single meaning.", unit=text[:40]),
-		_("Write the one you mean, for example {choices}.", choices=", ".join(choices)),
-		field=field,
-	)
-
-
 def is_known(text: str) -> bool:
 	"""Whether the text names exactly one unit."""
-	try:
-		unit(text)
-	except UnitError:
-		return False
-	return True
+	return len(text) <= LONGEST_TEXT and isinstance(_meaning(text), Unit)
 
 
 def factor(source: str, target: str) -> Fraction:

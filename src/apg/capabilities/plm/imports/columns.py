@@ -62,6 +62,7 @@ class Shape(StrEnum):
 	PART_LIST = "part_list"
 
 
+LONGEST_HEADING = 200
 REPEATABLE = frozenset({Field.ATTRIBUTE})
 NUMERIC = frozenset(
 	{Field.QUANTITY, Field.MASS, Field.PRICE, Field.PRICE_QUANTITY, Field.ATTRITION}
@@ -247,6 +248,8 @@ def guess(table: Table, *, sample: int = 200) -> ColumnMapping:
 
 def _split_heading(heading: str) -> tuple[str, str | None]:
 	"""The name and the unit or currency of `Mass [kg]`, `Gewicht in g`, `Preis (EUR)`, `Scrap %`."""
+	if len(heading) > LONGEST_HEADING:
+		return "", None
 	if heading.rstrip().endswith("%"):
 		return normalised(heading.rstrip()[:-1]), "%"
 	if match := _WITH_UNIT.fullmatch(heading):
@@ -268,9 +271,9 @@ def _plausible(field: Field, texts: Sequence[str]) -> int:
 	if field is Field.FIND_NUMBER:
 		return _share(texts, lambda text: len(text) <= 12 and text[0].isdigit())
 	if field is Field.NUMBER:
-		counted = all(text.isdigit() for text in texts) and sorted(map(_short, texts)) == list(
-			range(1, len(texts) + 1)
-		)
+		counted = all(text.isascii() and text.isdigit() for text in texts) and sorted(
+			map(_short, texts)
+		) == list(range(1, len(texts) + 1))
 		return 50 if counted and len(texts) > 2 else 100
 	if field is Field.CURRENCY:
 		return _share(texts, lambda text: text.upper() in CURRENCY_CODES)

@@ -5,12 +5,14 @@ import re
 _DESIGNATOR = re.compile(r"([A-Za-z]{1,5})(\d{1,6})([A-Za-z]?)")
 _RANGE = re.compile(r"([A-Za-z]{1,5})(\d{1,6})\s*(?:-|–|\.\.|:)\s*(?:\1)?(\d{1,6})")
 LONGEST_RANGE = 2_000
+MOST = 20_000
 
 
 def split(text: str) -> tuple[str, ...]:
 	"""The single designators in their order, ranges written out, doubles kept once.
 
 	Words that are no designators (`Large screw`) stay one text; they are never cut at a space.
+	Ranges that would make more than 20,000 of them stay as written.
 	"""
 	found: dict[str, None] = {}
 	for part in re.split(r"[,;\n\r]+", text):
@@ -20,9 +22,9 @@ def split(text: str) -> tuple[str, ...]:
 		tokens = part.split()
 		if len(tokens) > 1 and all(_is_one(token) for token in tokens):
 			for token in tokens:
-				found.update(dict.fromkeys(_expand(token)))
+				found.update(dict.fromkeys(_expand(token, MOST - len(found))))
 		else:
-			found.update(dict.fromkeys(_expand(part)))
+			found.update(dict.fromkeys(_expand(part, MOST - len(found))))
 	return tuple(found)
 
 
@@ -30,12 +32,12 @@ def _is_one(token: str) -> bool:
 	return bool(_DESIGNATOR.fullmatch(token) or _RANGE.fullmatch(token))
 
 
-def _expand(text: str) -> tuple[str, ...]:
+def _expand(text: str, room: int) -> tuple[str, ...]:
 	match = _RANGE.fullmatch(text)
 	if not match:
 		return (text,)
 	prefix, first, last = match[1], int(match[2]), int(match[3])
-	if not first < last <= first + LONGEST_RANGE:
+	if not first < last <= first + min(LONGEST_RANGE, room):
 		return (text,)
 	return tuple(f"{prefix}{number}" for number in range(first, last + 1))
 

@@ -62,7 +62,8 @@ STATED = frozenset(
 		"allow_variants",
 	}
 )
-_RKM = re.compile(r"(\d+)([RrKkM])(\d*)(?:R|Ω)?")
+_RKM = re.compile(r"([0-9]{1,9})([RrKkM])([0-9]{0,9})(?:R|Ω)?")
+_FRACTION = re.compile(r"[0-9]{1,9}/[0-9]{1,9}")
 _USED = frozenset(
 	{
 		"part.part",
@@ -250,8 +251,8 @@ def _rkm(text: str) -> Decimal | None:
 
 def _split_value(text: str) -> tuple[Decimal | None, str]:
 	"""A number, or a fraction that a decimal holds exactly, and the text behind; `0402` is a code."""
-	whole, slash, rest = text.strip().partition("/")
-	if slash and whole.isdecimal() and rest.isdecimal() and int(rest):
+	whole, _slash, rest = text.strip().partition("/")
+	if _FRACTION.fullmatch(text.strip()) and int(rest):
 		ratio = Fraction(int(whole), int(rest))
 		exact = Decimal(ratio.numerator) / Decimal(ratio.denominator)
 		return (exact, "") if Fraction(exact) == ratio else (None, "")
