@@ -1,17 +1,21 @@
 """Switching capabilities of a tenant on and off."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
 
+from apg.contracts.identity import Identity
 from apg.kernel.capability import Capability
-from apg.kernel.composition import Composition
+from apg.kernel.composition import PLATFORM_VERSION, Composition
 from apg.kernel.errors import Conflict, Invalid, Problem
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 from apg.platform.tenants.subscriptions.models import TenantCapability
+
+PLATFORM = ".".join(map(str, PLATFORM_VERSION))
+_OWN_FIELDS = frozenset({"capability_id", "ai_capabilities", "performance_requirements"})
 
 
 class StillNeeded(Conflict):
@@ -49,13 +53,15 @@ async def switch(work: Work, wanted: Mapping[str, bool]) -> dict[str, bool]:
 	_check_names(composition, wanted)
 	before = await states(work)
 	after = before | dict(wanted)
-	_check_requires(composition, after)
+	_check_requires(composition, after, [short for short, on in wanted.items() if not on])
 	changed = {short: on for short, on in wanted.items() if before[short] != on}
 	if not changed:
 		return after
 	await _write(work, changed)
 	work.principal = replace(work.principal, enabled=frozenset(s for s, on in after.items() if on))
-	await run_first_steps(work, (short for short, on in changed.items() if on))
+	if any(changed.values()):
+		await run_first_steps(work, (short for short, on in changed.items() if on))
+		await work.port(Identity).seed_roles(work)
 	await _raise_epoch(work)
 	return after
 
@@ -101,24 +107,22 @@ def _check_names(composition: Composition, wanted: Mapping[str, bool]) -> None:
 		raise Invalid(_("These capabilities cannot be switched"), problems=problems)
 
 
-def _check_requires(composition: Composition, states: Mapping[str, bool]) -> None:
+def _check_requires(
+	composition: Composition, states: Mapping[str, bool], off: Collection[str] = ()
+) -> None:
 	by_name = {c.name: c for c in composition.capabilities}
 	for capability in switchable(composition):
 		if not states.get(capability.short, False):
 			continue
-		for name in capability.requires:
-			needed = by_name[name]
+		for needed in (by_name[name] for name in capability.requires):
 			if needed.always_on or states.get(needed.short, False):
 				continue
-			names = {"needed": needed.title, "title": capability.title}
-			raise NeedsAnother(
-				_("{title} needs {needed}: switch {needed} on, or both off.", **names),
-				problems=[
-					Problem(
-						needed.short, _("{title} needs it.", title=capability.title), "requires"
-					)
-				],
-			)
+			names = {"needed": _(needed.title), "title": _(capability.title)}
+			if needed.short in off:
+				text = _("{title} needs {needed}: switch {title} off as well.", **names)
+				raise StillNeeded(text, problems=[Problem(needed.short, text, "requires")])
+			text = _("{title} needs {needed}: switch {needed} on as well.", **names)
+			raise NeedsAnother(text, problems=[Problem(capability.short, text, "requires")])
 
 
 async def _write(work: Work, changed: Mapping[str, bool]) -> None:
@@ -140,3 +144,52 @@ async def _raise_epoch(work: Work) -> None:
 		await (await work.connection()).exec_driver_sql(
 			"select auth_epoch_raise($1, $2)", (work.principal.tenant_id, "*")
 		)
+
+
+def described(composition: Composition, states: Mapping[str, bool]) -> dict[str, Any]:
+	"""Every installed capability in the words of the guides, and those that do not fit."""
+	unmet = composition.unmet()
+	found = [
+		{
+			"id": str(c.metadata.get("capability_id", c.name)),
+			"name": c.name,
+			"short": c.short,
+			"title": _(c.title),
+			"version": c.version,
+			"description": _(c.description) if c.description else "",
+			"category": c.category,
+			"provides": list(c.provides),
+			"requires": list(c.requires),
+			"uses": list(c.uses),
+			"unmet_uses": list(unmet.get(c.name, ())),
+			"permissions": [str(permission) for permission in c.permissions],
+			"ai_capabilities": c.metadata.get("ai_capabilities", []),
+			"api_endpoints": endpoints(c),
+			"performance_requirements": c.metadata.get("performance_requirements", {}),
+			"metadata": {k: v for k, v in c.metadata.items() if k not in _OWN_FIELDS},
+			"always_on": c.always_on,
+			"enabled": c.always_on or states.get(c.short, False),
+		}
+		for c in composition.capabilities
+	]
+	left_out = [
+		{"name": name, "reasons": list(reasons)}
+		for name, reasons in sorted(composition.left_out.items())
+	]
+	return {"platform_version": PLATFORM, "capabilities": found, "left_out": left_out}
+
+
+def endpoints(capability: Capability) -> list[dict[str, Any]]:
+	"""Path and methods of every route of its API, sorted by path."""
+	methods: dict[str, set[str]] = {}
+	for api in capability.apis:
+		for router in api.routers:
+			for route in router.routes:
+				path = api.prefix + str(getattr(route, "path", ""))
+				methods.setdefault(path, set()).update(getattr(route, "methods", None) or {"GET"})
+	return [{"path": path, "methods": sorted(known)} for path, known in sorted(methods.items())]
+
+
+async def overview(work: Work) -> dict[str, Any]:
+	"""What `described` says, for the tenant of this Work."""
+	return described(work.runtime.composition, await states(work))

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Numeric, Select, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Numeric, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from apg.kernel.database import Base, Id, Versioned, id_column, reference
@@ -77,10 +77,10 @@ class Scope(TenantOwned, Base):
 	)
 
 
-def select_tenant() -> Select[Any]:
+def select_tenant() -> Any:
 	"""The tenant in its wire form."""
 	t = Tenant
-	columns: list[Any] = [
+	return select(
 		t.id,
 		t.name,
 		t.slug,
@@ -103,5 +103,4 @@ def select_tenant() -> Select[Any]:
 		t.updated_by,
 		t.version,
 		t.version.label("etag"),
-	]
-	return select(*columns)
+	)

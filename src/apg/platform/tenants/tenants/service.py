@@ -12,12 +12,26 @@ from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.forms import checked
+from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work, open_work
 from apg.platform.tenants.subscriptions import service as subscriptions
 from apg.platform.tenants.tenants.models import Scope, Tenant, select_tenant
 from apg.platform.tenants.tenants.schemas import SETTINGS_LIMIT, TenantIn, TenantPatch
 
 MERGED = ("settings", "ai_configuration")
+# The fields of the page; settings have pages of their own.
+TYPED = (
+	"name",
+	"description",
+	"industry",
+	"headquarters_country",
+	"employee_count",
+	"annual_revenue",
+	"currency",
+	"locale",
+	"esg_frameworks",
+	"ai_enabled",
+)
 
 
 class SlugTaken(Conflict):
@@ -39,9 +53,7 @@ async def create_tenant(
 	`capabilities` are short names, None for all that can be switched. Answers the id. Raises
 	Invalid for bad fields and SlugTaken when there is such a tenant; then nothing was made.
 	"""
-	new = checked(
-		TenantIn, {"slug": slug, "name": name, "currency": currency, "locale": locale}
-	)
+	new = checked(TenantIn, {"slug": slug, "name": name, "currency": currency, "locale": locale})
 	tenant_id = new_id()
 	principal = Principal.system(tenant_id)
 	async with open_work(runtime, principal, action="tenants.tenant.create", origin="cli") as work:
@@ -110,3 +122,46 @@ async def _rename_root(work: Work, tenant: Tenant) -> None:
 	root = await work.scalar(select(Scope).where(Scope.id == tenant.id))
 	if root is not None and root.name != tenant.name:
 		root.name = tenant.name
+
+
+def as_typed(tenant: Tenant) -> dict[str, Any]:
+	"""The fields of the page's form, filled from the tenant."""
+	values: dict[str, Any] = {name: getattr(tenant, name) for name in TYPED}
+	revenue = values["annual_revenue"]
+	values["annual_revenue"] = None if revenue is None else amount_text(revenue)
+	values["esg_frameworks"] = ", ".join(tenant.esg_frameworks)
+	return values
+
+
+def from_typed(given: dict[str, Any]) -> dict[str, Any]:
+	"""What a form holds, as the API takes it."""
+	values = {name: value for name, value in given.items() if name in TYPED}
+	if "esg_frameworks" in values:
+		words = str(values["esg_frameworks"] or "").split(",")
+		values["esg_frameworks"] = [word.strip() for word in words if word.strip()]
+	return values
+
+
+def differences(tenant: Tenant, given: dict[str, Any]) -> list[dict[str, str]]:
+	"""Field by field, what was typed and what somebody else saved meanwhile."""
+	held = as_typed(tenant)
+	labels = {
+		"name": _("Name"),
+		"description": _("Description"),
+		"industry": _("Industry"),
+		"headquarters_country": _("Country of the headquarters"),
+		"employee_count": _("Employees"),
+		"annual_revenue": _("Revenue of a year"),
+		"currency": _("Currency"),
+		"locale": _("Language"),
+		"esg_frameworks": _("Reporting frameworks"),
+		"ai_enabled": _("Predictions are allowed"),
+	}
+	rows: list[dict[str, str]] = []
+	for name in TYPED:
+		theirs = "" if held[name] is None else str(held[name])
+		theirs = theirs.lower() if isinstance(held[name], bool) else theirs
+		mine = str(given.get(name, theirs))
+		if mine != theirs:
+			rows.append({"name": name, "label": labels[name], "mine": mine, "theirs": theirs})
+	return rows

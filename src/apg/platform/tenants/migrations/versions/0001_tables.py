@@ -60,7 +60,7 @@ FUNCTIONS = (
 				clock_timestamp(), p_created_by, p_created_by)
 			on conflict (slug) do nothing returning id into v_id;
 			return v_id;
-		end""",  # noqa: S608
+		end""",
 		to="apg_app, apg_worker",
 	),
 )
