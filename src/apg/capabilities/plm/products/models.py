@@ -136,7 +136,7 @@ class Revision(TenantOwned, Base):
 			info=human("WORKING_EXISTS", "The product already has a working revision."),
 		),
 		CheckConstraint(one_of("state", RevisionState), name="state"),
-		CheckConstraint("mass >= 0", name="mass"),
+		CheckConstraint("mass >= 0 and mass < 9000000000000", name="mass"),
 		CheckConstraint("(mass is null) = (mass_unit is null)", name="mass_unit"),
 	)
 
@@ -181,8 +181,8 @@ class ItemCost(TenantOwned, Base):
 			info=human("COST_EXISTS", "There is a cost for this date and quantity.", "valid_from"),
 		),
 		CheckConstraint("kind in ('manual', 'internal', 'purchase', 'current')", name="kind"),
-		CheckConstraint("amount >= 0", name="amount"),
-		CheckConstraint("quantity_break > 0", name="quantity_break"),
+		CheckConstraint("amount >= 0 and amount < 9000000000000", name="amount"),
+		CheckConstraint("quantity_break > 0 and quantity_break < 9000000000000", name="quantity_break"),
 		CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
 	)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, ProductType
 from apg.kernel.web.wire import Amount, Line
 
+LARGEST = Decimal(9_000_000_000_000)  # in millionths it fits the 64 bits of the roll-up
 Name = Annotated[Line, Field(min_length=3, max_length=200)]
 Number = Annotated[Line, Field(min_length=3, max_length=50)]
 Description = Annotated[Line, Field(max_length=2000)]
@@ -16,7 +17,8 @@ Label = Annotated[Line, Field(min_length=1, max_length=10)]
 Unit = Annotated[Line, Field(min_length=1, max_length=20)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Tag = Annotated[Line, Field(min_length=1, max_length=64)]
-Cost = Annotated[Amount, Field(ge=0)]
+Cost = Annotated[Amount, Field(ge=0, lt=LARGEST)]
+Mass = Annotated[Amount, Field(ge=0, lt=LARGEST)]
 
 EXAMPLE: dict[str, Any] = {
 	"product_name": "Hydraulic pump, size 2",
@@ -51,7 +53,7 @@ class ProductIn(BaseModel):
 	manufacturing_status: Annotated[Line, Field(max_length=50)] | None = None
 	class_path: Annotated[Line, Field(max_length=200)] | None = None
 	material: Annotated[Line, Field(max_length=200)] | None = None
-	mass: Annotated[Amount, Field(ge=0)] | None = None
+	mass: Mass | None = None
 	mass_unit: Unit | None = None
 	custom_attributes: dict[str, Any] = Field(default_factory=dict)
 	tags: list[Tag] = Field(default_factory=list, max_length=50)
@@ -89,7 +91,7 @@ class ProductPatch(BaseModel):
 	manufacturing_status: Annotated[Line, Field(max_length=50)] | None = None
 	class_path: Annotated[Line, Field(max_length=200)] | None = None
 	material: Annotated[Line, Field(max_length=200)] | None = None
-	mass: Annotated[Amount, Field(ge=0)] | None = None
+	mass: Mass | None = None
 	mass_unit: Unit | None = None
 	custom_attributes: dict[str, Any] | None = None
 	tags: Annotated[list[Tag], Field(max_length=50)] | None = None
@@ -146,7 +148,7 @@ class CostIn(BaseModel):
 	kind: Annotated[str, Field(pattern="^(manual|internal|purchase)$")] = "manual"
 	amount: Cost
 	currency: Currency
-	quantity_break: Annotated[Amount, Field(gt=0)] = Decimal(1)
+	quantity_break: Annotated[Amount, Field(gt=0, lt=LARGEST)] = Decimal(1)
 	valid_from: date | None = None
 	supplier: Annotated[Line, Field(max_length=200)] = ""
 	source: Annotated[Line, Field(max_length=200)] = ""

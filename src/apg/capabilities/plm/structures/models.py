@@ -1,9 +1,19 @@
 """The lines of a bill of materials: content of a revision, one row per line."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy import (
+	BigInteger,
+	Boolean,
+	CheckConstraint,
+	Computed,
+	Index,
+	Integer,
+	UniqueConstraint,
+	text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,6 +23,10 @@ from apg.kernel.tenancy import Protect, TenantOwned
 
 QUANTITY_KINDS = ("per", "fixed", "as_required", "bulk", "reference")
 VIEWS = ("engineering", "manufacturing", "service")
+PLAIN = (
+	"quantity_kind = 'per' and attrition = 0 and setup_quantity = 0 and rounding_multiple is null "
+	"and child_revision_id is null and unit = 'each' and view = 'engineering'"
+)
 
 
 class Line(TenantOwned, Base):
@@ -41,6 +55,9 @@ class Line(TenantOwned, Base):
 		JSONB, default=list, server_default=text("'[]'")
 	)
 	note: Mapped[str | None] = mapped_column()
+	# Most lines are so many of a floating child: a tenant's whole structure is read without their
+	# other columns, see loading.py.
+	is_plain: Mapped[bool] = mapped_column(Boolean, Computed(PLAIN, persisted=True))
 
 	__table_args__ = (
 		UniqueConstraint("tenant_id", "parent_revision_id", "line_uid"),
@@ -57,16 +74,22 @@ class Line(TenantOwned, Base):
 			name="quantity_kind",
 		),
 		CheckConstraint("view in ('engineering', 'manufacturing', 'service')", name="view"),
-		CheckConstraint("quantity > 0", name="quantity"),
+		# 10^12 so that a quantity in millionths fits the 64 bits of the arithmetic.
+		CheckConstraint("quantity > 0 and quantity < 1000000000000", name="quantity"),
 		CheckConstraint(
 			"quantity is not null or quantity_kind in ('as_required', 'reference')",
 			name="quantity_given",
 		),
 		CheckConstraint("attrition >= 0 and attrition < 10", name="attrition"),
-		CheckConstraint("setup_quantity >= 0", name="setup_quantity"),
-		CheckConstraint("rounding_multiple > 0", name="rounding_multiple"),
+		CheckConstraint(
+			"setup_quantity >= 0 and setup_quantity < 1000000000000", name="setup_quantity"
+		),
+		CheckConstraint(
+			"rounding_multiple > 0 and rounding_multiple < 1000000000000", name="rounding_multiple"
+		),
 		CheckConstraint("find_number > 0", name="find_number"),
 		Index("ix_plm_lines_where_used", "tenant_id", "child_item_id", "parent_revision_id"),
+		Index("ix_plm_lines_special", "tenant_id", "view", postgresql_where=text("not is_plain")),
 	)
 
 
@@ -92,3 +115,19 @@ class LineSubstitute(TenantOwned, Base):
 		),
 		CheckConstraint("quantity_ratio > 0", name="quantity_ratio"),
 	)
+
+
+class StructureChange(Base):
+	"""One row for each transaction that changed what a structure is computed from.
+
+	Triggers write it. How many rows a tenant has, and the sum of their transaction numbers, tell
+	two states apart without a counter that writers would have to wait for; see snapshots.py.
+	"""
+
+	__tablename__ = "plm_structure_changes"
+	__human__ = "structure change"
+	__protect__ = Protect(audited=False, keep="2 days", app="select, insert")
+
+	tenant_id: Mapped[Id] = mapped_column(id_type, primary_key=True)
+	xid: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+	created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

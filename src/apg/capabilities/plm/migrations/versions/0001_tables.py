@@ -67,6 +67,12 @@ def upgrade() -> None:
 	sa.UniqueConstraint('tenant_id', 'class_path', name='uq_plm_number_series_class'),
 	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_number_series_tenant_id_id'))
 	)
+	op.create_table('plm_structure_changes',
+	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('xid', sa.BigInteger(), nullable=False),
+	sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+	sa.PrimaryKeyConstraint('tenant_id', 'xid', name=op.f('pk_plm_structure_changes'))
+	)
 	op.create_table('plm_identifiers',
 	sa.Column('item_id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('scheme', sa.Text(), nullable=False),
@@ -102,8 +108,8 @@ def upgrade() -> None:
 	sa.Column('updated_by', sa.Uuid(as_uuid=False), nullable=True),
 	sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f('ck_plm_item_costs_currency')),
 	sa.CheckConstraint("kind in ('manual', 'internal', 'purchase', 'current')", name=op.f('ck_plm_item_costs_kind')),
-	sa.CheckConstraint('amount >= 0', name=op.f('ck_plm_item_costs_amount')),
-	sa.CheckConstraint('quantity_break > 0', name=op.f('ck_plm_item_costs_quantity_break')),
+	sa.CheckConstraint('amount >= 0 and amount < 9000000000000', name=op.f('ck_plm_item_costs_amount')),
+	sa.CheckConstraint('quantity_break > 0 and quantity_break < 9000000000000', name=op.f('ck_plm_item_costs_quantity_break')),
 	sa.ForeignKeyConstraint(['tenant_id', 'item_id'], ['plm_items.tenant_id', 'plm_items.id'], name=op.f('fk_plm_item_costs_tenant_id_item_id'), ondelete='RESTRICT'),
 	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_item_costs')),
 	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_item_costs_tenant_id_id')),
@@ -135,7 +141,7 @@ def upgrade() -> None:
 	sa.Column('updated_by', sa.Uuid(as_uuid=False), nullable=True),
 	sa.CheckConstraint("state in ('working', 'in_review', 'released', 'superseded', 'obsolete', 'cancelled')", name=op.f('ck_plm_revisions_state')),
 	sa.CheckConstraint('(mass is null) = (mass_unit is null)', name=op.f('ck_plm_revisions_mass_unit')),
-	sa.CheckConstraint('mass >= 0', name=op.f('ck_plm_revisions_mass')),
+	sa.CheckConstraint('mass >= 0 and mass < 9000000000000', name=op.f('ck_plm_revisions_mass')),
 	sa.ForeignKeyConstraint(['tenant_id', 'item_id'], ['plm_items.tenant_id', 'plm_items.id'], name=op.f('fk_plm_revisions_tenant_id_item_id'), ondelete='RESTRICT'),
 	sa.ForeignKeyConstraint(['tenant_id', 'supersedes_id'], ['plm_revisions.tenant_id', 'plm_revisions.id'], name=op.f('fk_plm_revisions_tenant_id_supersedes_id'), ondelete='RESTRICT'),
 	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_revisions')),
@@ -162,6 +168,7 @@ def upgrade() -> None:
 	sa.Column('view', sa.Text(), server_default='engineering', nullable=False),
 	sa.Column('designators', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
 	sa.Column('note', sa.Text(), nullable=True),
+	sa.Column('is_plain', sa.Boolean(), sa.Computed("quantity_kind = 'per' and attrition = 0 and setup_quantity = 0 and rounding_multiple is null and child_revision_id is null and unit = 'each' and view = 'engineering'", persisted=True), nullable=False),
 	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('version', sa.Integer(), server_default='1', nullable=False),
@@ -174,9 +181,9 @@ def upgrade() -> None:
 	sa.CheckConstraint("view in ('engineering', 'manufacturing', 'service')", name=op.f('ck_plm_lines_view')),
 	sa.CheckConstraint('attrition >= 0 and attrition < 10', name=op.f('ck_plm_lines_attrition')),
 	sa.CheckConstraint('find_number > 0', name=op.f('ck_plm_lines_find_number')),
-	sa.CheckConstraint('quantity > 0', name=op.f('ck_plm_lines_quantity')),
-	sa.CheckConstraint('rounding_multiple > 0', name=op.f('ck_plm_lines_rounding_multiple')),
-	sa.CheckConstraint('setup_quantity >= 0', name=op.f('ck_plm_lines_setup_quantity')),
+	sa.CheckConstraint('quantity > 0 and quantity < 1000000000000', name=op.f('ck_plm_lines_quantity')),
+	sa.CheckConstraint('rounding_multiple > 0 and rounding_multiple < 1000000000000', name=op.f('ck_plm_lines_rounding_multiple')),
+	sa.CheckConstraint('setup_quantity >= 0 and setup_quantity < 1000000000000', name=op.f('ck_plm_lines_setup_quantity')),
 	sa.ForeignKeyConstraint(['tenant_id', 'child_item_id'], ['plm_items.tenant_id', 'plm_items.id'], name=op.f('fk_plm_lines_tenant_id_child_item_id'), ondelete='RESTRICT'),
 	sa.ForeignKeyConstraint(['tenant_id', 'child_revision_id'], ['plm_revisions.tenant_id', 'plm_revisions.id'], name=op.f('fk_plm_lines_tenant_id_child_revision_id'), ondelete='RESTRICT'),
 	sa.ForeignKeyConstraint(['tenant_id', 'parent_revision_id'], ['plm_revisions.tenant_id', 'plm_revisions.id'], name=op.f('fk_plm_lines_tenant_id_parent_revision_id'), ondelete='RESTRICT'),
@@ -188,6 +195,7 @@ def upgrade() -> None:
 	op.create_index(op.f('ix_plm_lines_child_item_id'), 'plm_lines', ['child_item_id'], unique=False)
 	op.create_index(op.f('ix_plm_lines_child_revision_id'), 'plm_lines', ['child_revision_id'], unique=False)
 	op.create_index(op.f('ix_plm_lines_parent_revision_id'), 'plm_lines', ['parent_revision_id'], unique=False)
+	op.create_index('ix_plm_lines_special', 'plm_lines', ['tenant_id', 'view'], unique=False, postgresql_where=sa.text('not is_plain'))
 	op.create_index('ix_plm_lines_where_used', 'plm_lines', ['tenant_id', 'child_item_id', 'parent_revision_id'], unique=False)
 	op.create_table('plm_line_substitutes',
 	sa.Column('line_id', sa.Uuid(as_uuid=False), nullable=False),
@@ -212,6 +220,7 @@ def upgrade() -> None:
 	op.create_index(op.f('ix_plm_line_substitutes_line_id'), 'plm_line_substitutes', ['line_id'], unique=False)
 	protect(op, "plm_items")
 	protect(op, "plm_number_series", audited=False)
+	protect(op, "plm_structure_changes", audited=False, keep='2 days', app='select, insert')
 	protect(op, "plm_identifiers")
 	protect(op, "plm_item_costs")
 	protect(op, "plm_revisions")

@@ -1,4 +1,4 @@
-"""What the database itself refuses and finds: immutable releases, search."""
+"""What the database itself refuses and finds: immutable releases, versions of structures, search."""
 
 from alembic import op
 
@@ -15,6 +15,13 @@ def upgrade() -> None:
 	op.execute("""
 	create function plm_revision_guard() returns trigger language plpgsql as $$
 	begin
+		if tg_op = 'INSERT' then
+			if new.state <> 'working' then
+				raise exception 'a new revision is working, not %', new.state
+					using errcode = 'P0001', constraint = 'plm_revisions_begin_working';
+			end if;
+			return new;
+		end if;
 		if tg_op = 'DELETE' then
 			if old.state in ('released', 'superseded', 'obsolete') then
 				raise exception 'revision % is % and cannot be deleted', old.label, old.state
@@ -30,18 +37,28 @@ def upgrade() -> None:
 				using errcode = 'P0001', constraint = 'plm_released_is_immutable';
 		end if;
 		if old.state in ('released', 'superseded', 'obsolete') and (
-			old.content_hash is distinct from new.content_hash
-			or old.released_at is distinct from new.released_at
+			(old.content_hash, old.released_at, old.released_by, old.supersedes_id, old.change_id)
+			is distinct from
+			(new.content_hash, new.released_at, new.released_by, new.supersedes_id, new.change_id)
 			or new.state in ('working', 'in_review', 'cancelled')
-			or (old.state = 'superseded' and new.state = 'released')) then
+			or (old.state = 'superseded' and new.state = 'released')
+			or (old.state = 'obsolete' and new.state <> 'obsolete')) then
 			raise exception 'revision % is %; a release is not taken back', old.label, old.state
 				using errcode = 'P0001', constraint = 'plm_released_is_immutable';
+		end if;
+		if old.state = 'cancelled' and new.state <> 'cancelled' then
+			raise exception 'revision % was cancelled and does not come back', old.label
+				using errcode = 'P0001', constraint = 'plm_released_is_immutable';
+		end if;
+		if new.state = 'released' and (new.content_hash is null or new.released_at is null) then
+			raise exception 'a release needs the hash of its content and its time'
+				using errcode = 'P0001', constraint = 'plm_release_is_complete';
 		end if;
 		return new;
 	end $$
 	""")
 	op.execute(
-		"create trigger guard before update or delete on plm_revisions "
+		"create trigger guard before insert or update or delete on plm_revisions "
 		"for each row execute function plm_revision_guard()"
 	)
 	op.execute("""
@@ -84,6 +101,7 @@ def upgrade() -> None:
 		"create trigger guard before insert or update or delete on plm_line_substitutes "
 		"for each row execute function plm_substitute_guard()"
 	)
+	_structure_versions()
 	op.execute(
 		"create index ix_plm_items_number_search on plm_items using gin "
 		"(tenant_id, number gin_trgm_ops)"
@@ -125,6 +143,28 @@ def upgrade() -> None:
 			"cost_max": _COST.format(sign="<="),
 		},
 	)
+
+
+def _structure_versions() -> None:
+	"""One row for each transaction that changes what a structure is computed from."""
+	op.execute("""
+	create function plm_structure_changed() returns trigger language plpgsql as $$
+	declare
+		tenant uuid := nullif(current_setting('app.current_tenant_id', true), '')::uuid;
+	begin
+		if tenant is not null then
+			insert into plm_structure_changes (tenant_id, xid)
+				values (tenant, pg_current_xact_id()::text::bigint) on conflict do nothing;
+		end if;
+		return null;
+	end $$
+	""")
+	item = "current_revision_id, unit_of_measure, product_type"
+	for table, columns in (("plm_lines", ""), ("plm_revisions", ""), ("plm_items", f" of {item}")):
+		op.execute(
+			f"create trigger structure_changed after insert or update{columns} or delete on {table} "
+			"for each statement execute function plm_structure_changed()"
+		)
 
 
 _COST = (
