@@ -65,6 +65,9 @@ def make_app(settings: Settings | None = None) -> "FastAPI":
 		await stack.enter_async_context(limiter.running())
 		runtime.state["budget"] = RateBudget(limiter, chosen.rate_tier)
 		runtime.state["observer"] = app.state.observer
+		for capability in runtime.composition.capabilities:
+			if capability.observe is not None:
+				capability.observe(app.state.observer, runtime)
 		await auth.start(runtime, stack)
 		await _hint(runtime, "apg_app", stack)
 		return runtime

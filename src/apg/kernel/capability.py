@@ -12,6 +12,8 @@ from apg.kernel.tasks import Schedule, Task
 if TYPE_CHECKING:
 	from fastapi import APIRouter
 
+	from apg.kernel.observe import Observer
+	from apg.kernel.runtime import Runtime
 	from apg.kernel.settings import CapabilitySettings
 	from apg.kernel.work import Work
 
@@ -106,6 +108,7 @@ class Capability:
 	migrations: str | None = None
 	table_prefixes: tuple[str, ...] = ()
 	on_enabled: Callable[["Work"], Awaitable[None]] | None = None
+	observe: Callable[["Observer", "Runtime"], None] | None = None
 	always_on: bool = False
 	metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

@@ -1,6 +1,8 @@
 """Sustainability and ESG management on one screen: start reading here."""
 
 from apg.capabilities.esg import permissions
+from apg.capabilities.esg.health import api as health_api
+from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
 from apg.capabilities.esg.metrics import api as metrics_api
 from apg.capabilities.esg.settings import EsgSettings
@@ -13,17 +15,45 @@ capability = Capability(
 	title="Sustainability & ESG Management",
 	version="1.0.0",
 	package="apg.capabilities.esg",
+	description="Metrics and measurements with their quality, rules and trend.",
 	category="general_cross_functional",
+	requires=("auth_rbac",),
+	uses=("audit_compliance", "ai_orchestration", "real_time_collaboration", "notification_engine"),
+	provides=(
+		"esg_metrics_management",
+		"sustainability_intelligence",
+		"stakeholder_engagement",
+		"supply_chain_esg",
+	),
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
-	apis=(Api("/api/v1/esg", (metrics_api.router, measurements_api.router)),),
+	apis=(Api("/api/v1/esg", (health_api.router, metrics_api.router, measurements_api.router)),),
 	publishes=(
 		contract.MetricCreated,
 		contract.MetricChanged,
 		contract.MeasurementRecorded,
 		contract.MetricValueChanged,
 	),
+	health=health.CHECKS,
+	observe=health.observe,
 	settings=EsgSettings,
 	migrations="migrations",
 	table_prefixes=("esg_",),
+	metadata={
+		"capability_id": "general_cross_functional.sustainability_esg_management",
+		"api_endpoints": [
+			{"path": "/api/v1/esg/metrics", "methods": ["GET", "POST"], "available": True},
+			{"path": "/api/v1/esg/targets", "methods": ["GET", "POST"], "available": False},
+			{"path": "/api/v1/esg/stakeholders", "methods": ["GET", "POST"], "available": False},
+		],
+		"ai_capabilities": [
+			{
+				"name": "sustainability_prediction",
+				"models": ["lstm_environmental", "transformer_carbon"],
+				"input": "ESGMetricData",
+				"output": "SustainabilityPrediction",
+				"available": False,
+			}
+		],
+	},
 )

@@ -1,6 +1,8 @@
 """Product lifecycle management on one screen: start reading here."""
 
 from apg.capabilities.plm import permissions
+from apg.capabilities.plm.health import api as health_api
+from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.products import api as products_api
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.structures import models as _structures  # noqa: F401 - tables
@@ -13,18 +15,54 @@ capability = Capability(
 	title="Product Lifecycle Management",
 	version="1.0.0",
 	package="apg.capabilities.plm",
+	description="Products, revisions, bills of materials, their cost and mass through every level.",
 	category="core_business_capability",
-	requires=(),
+	requires=("auth_rbac", "notification_engine"),
+	uses=(
+		"audit_compliance",
+		"document_management",
+		"ai_orchestration",
+		"sustainability_esg_management",
+		"real_time_collaboration",
+		"manufacturing",
+		"digital_twin_marketplace",
+		"federated_learning",
+		"core_financials",
+		"procurement_purchasing",
+		"enterprise_asset_management",
+	),
+	provides=(
+		"product_design_management",
+		"engineering_change_management",
+		"product_data_management",
+		"collaboration_workflows",
+		"lifecycle_analytics",
+		"compliance_management",
+		"innovation_intelligence",
+	),
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
-	apis=(Api("/api/v1/plm", (products_api.router,), envelope="ok"),),
+	apis=(Api("/api/v1/plm", (health_api.router, products_api.router), envelope="ok"),),
 	publishes=(
 		contract.ProductCreated,
 		contract.ProductUpdated,
 		contract.ProductReleased,
 		contract.StructureChanged,
 	),
+	health=health.CHECKS,
 	settings=PlmSettings,
 	migrations="migrations",
 	table_prefixes=("plm_",),
+	metadata={
+		"capability_id": "general_cross_functional.product_lifecycle_management",
+		"composition_type": "core_business_capability",
+		"tags": ["plm", "product-design", "engineering", "collaboration", "ai-optimization"],
+		"performance_requirements": {
+			"response_time_ms": 500,
+			"throughput_rps": 1000,
+			"concurrent_users": 10000,
+			"data_volume_gb": 1000,
+			"availability_percent": 99.9,
+		},
+	},
 )

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from apg.kernel.log import definer
 from apg.kernel.search import searchable
 
 revision = "0002"
@@ -33,3 +34,11 @@ def upgrade() -> None:
 		"esg_metrics",
 		{"q": f"select id from esg_metrics where tenant_id = {{tenant}} and {TEXT} ilike {{like}}"},
 	)
+	for statement in definer(
+		"esg_active_metrics()",
+		"table (tenant_id uuid, metric_type text, number bigint)",
+		"begin return query select m.tenant_id, m.metric_type, count(*) from esg_metrics m "
+		"where m.is_active and not m.is_deleted group by 1, 2; end",
+		to="apg_app, apg_worker",
+	):
+		op.execute(statement)

@@ -1,0 +1,1 @@
+"""Health of ESG in the form of its guide, and its gauges."""

@@ -1,0 +1,1 @@
+"""Health of PLM in the form of its guide."""
