@@ -1,18 +1,18 @@
 """The whole product mounted, with two companies and three people; alice administers the first."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from apg.app import make_app
 from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
-from apg.kernel.settings import Settings
 from apg.kernel.work import open_work
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users import service as users
@@ -68,13 +68,6 @@ async def add_tenant(runtime: Runtime) -> tuple[str, str]:
 	return await create_tenant(runtime, slug, f"Company {slug}"), slug
 
 
-@pytest.fixture(scope="session")
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-	made = make_app(settings)
-	async with made.router.lifespan_context(made):
-		yield made
-
-
 @pytest.fixture
 async def world(app: FastAPI) -> World:
 	runtime: Runtime = app.state.runtime
@@ -88,7 +81,58 @@ async def world(app: FastAPI) -> World:
 
 
 @pytest.fixture
-async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+def api(client: httpx.AsyncClient) -> httpx.AsyncClient:
+	"""A program's client, without credentials."""
+	return client
+
+
+@dataclass
+class Browser:
+	"""A browser: keeps cookies, says where its requests come from, sends forms as people do."""
+
+	client: httpx.AsyncClient
+
+	async def open(self, path: str, **headers: str) -> httpx.Response:
+		answer = await self.client.get(path, headers={"Accept": "text/html", **headers})
+		for name in ("form_token", "csrf_token", "ticket"):
+			found = re.search(f'name="{name}" value="([^"]+)"', answer.text)
+			if found:
+				self.client.headers[f"x-test-{name}"] = found[1]
+		return answer
+
+	def field(self, name: str) -> str:
+		return self.client.headers.get(f"x-test-{name}", "")
+
+	async def send(self, path: str, **fields: Any) -> httpx.Response:
+		"""A plain form, with the hidden token of the page opened last."""
+		return await self.client.post(
+			path,
+			data={"form_token": self.field("form_token"), **fields},
+			headers={"Accept": "text/html", "Sec-Fetch-Site": "same-origin"},
+		)
+
+	async def htmx(self, path: str, **fields: Any) -> httpx.Response:
+		"""A form of a signed-in page, as htmx sends it."""
+		return await self.client.post(
+			path,
+			data=fields,
+			headers={
+				"Accept": "text/html",
+				"Sec-Fetch-Site": "same-origin",
+				"HX-Request": "true",
+				"X-CSRF-Token": self.field("csrf_token"),
+			},
+		)
+
+	async def sign_in(self, person: Person) -> httpx.Response:
+		await self.open("/login")
+		answer = await self.send("/login", username=person.username, password=person.password)
+		await self.open("/account")
+		return answer
+
+
+@pytest.fixture
+async def browser(app: FastAPI) -> AsyncIterator[Browser]:
 	transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 	async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-		yield client
+		yield Browser(client)

@@ -6,12 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+
 from apg.kernel.principal import Credential, Principal
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import open_work
 from apg.platform.auth.users import service as users
-from sqlalchemy import text
-
 from tests.platform.auth.conftest import PASSWORD, Person, World, add_person
 
 

@@ -1,8 +1,9 @@
 """Auth and roles: the manifest."""
 
 from apg.contracts.identity import Identity, RolesChanged, UserJoined, UserLeft
-from apg.kernel.capability import Api, Capability
-from apg.platform.auth import permissions
+from apg.kernel.capability import Api, Capability, Pages
+from apg.platform.auth import menu, permissions
+from apg.platform.auth.accounts import admin_views, public_views, views
 from apg.platform.auth.accounts import api as accounts
 from apg.platform.auth.accounts.models import AccountLink
 from apg.platform.auth.api_keys import api as api_keys_api
@@ -10,10 +11,12 @@ from apg.platform.auth.api_keys.models import ApiKey
 from apg.platform.auth.identity import IdentityPort
 from apg.platform.auth.roles import api as roles_api
 from apg.platform.auth.roles import service as roles
+from apg.platform.auth.roles import views as roles_views
 from apg.platform.auth.roles.models import MembershipRole, Role
 from apg.platform.auth.sessions.models import RefreshToken, Session
 from apg.platform.auth.settings import AuthSettings
 from apg.platform.auth.users import api as users_api
+from apg.platform.auth.users import views as users_views
 from apg.platform.auth.users.models import Membership, User
 
 capability = Capability(
@@ -36,6 +39,16 @@ capability = Capability(
 		Api("/api/v1/roles", (roles_api.router,)),
 		Api("/api/v1/permissions", (roles_api.rights, users_api.checks)),
 		Api("/api/v1/api-keys", (api_keys_api.router,)),
+	),
+	pages=(
+		Pages("/login", (public_views.login,)),
+		Pages("/logout", (public_views.logout,)),
+		Pages("/invitation", (public_views.invitation,)),
+		Pages("/reset", (public_views.reset,)),
+		Pages("/account", (views.account,)),
+		Pages("/admin/users", (users_views.router,), menu.MEMBERS),
+		Pages("/admin/invitations", (admin_views.router,), menu.INVITATIONS),
+		Pages("/admin/roles", (roles_views.router,), menu.ROLES),
 	),
 	publishes=(UserJoined, UserLeft, RolesChanged),
 	ports={Identity: IdentityPort()},

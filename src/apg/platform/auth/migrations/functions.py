@@ -251,7 +251,7 @@ DEEDS: tuple[str, ...] = (
 				and id is distinct from p_except;
 			get diagnostics v_count = row_count;
 			return v_count;
-		end""",  # noqa: S608
+		end""",
 		to=BOTH,
 	),
 	# Takes a time step of the second factor; false when this or a later one was taken before.
@@ -289,7 +289,7 @@ DEEDS: tuple[str, ...] = (
 		begin
 			return query select u.password_hash, u.totp_secret,
 				coalesce(cardinality(u.recovery_hashes), 0) from users u where u.id = {_USER};
-		end""",  # noqa: S608
+		end""",
 		to=BOTH,
 		options="stable",
 	),
@@ -329,7 +329,7 @@ DEEDS: tuple[str, ...] = (
 				totp_last_step = null, recovery_hashes = null, erased_at = clock_timestamp(),
 				updated_at = clock_timestamp(), version = version + 1
 			where id = p_user;
-		end""",  # noqa: S608
+		end""",
 		to=BOTH,
 	),
 )

@@ -81,6 +81,18 @@ async def open_page(runtime: Runtime, facts: Facts, origin: Origin) -> PageSessi
 	return PageSession(cookie, session.id, seconds)
 
 
+async def renew_page(work: Work) -> PageSession:
+	"""The same sign-in under a new id, for any rise of rights; the old id ends."""
+	cookie, digest = new_secret()
+	seconds = work.runtime.settings.session_hours * 3600
+	session = work.add(_row(work, "page", seconds, digest))
+	await work.flush()
+	if work.principal.session_id is not None:
+		await _end(work, work.principal.session_id, "renewed")
+	noticed(work)
+	return PageSession(cookie, session.id, seconds)
+
+
 async def open_api(runtime: Runtime, facts: Facts, origin: Origin) -> Tokens:
 	"""A program's session: an access token, and a refresh token that is good for one exchange."""
 	text, digest = new_secret()

@@ -34,7 +34,7 @@ READABLE: dict[str, str] = {
 USERS: tuple[str, ...] = (
 	"alter table users enable row level security",
 	"alter table users force row level security",
-	f"create policy visible on users for select using (id = {_USER} or home_tenant_id = {TENANT} "  # noqa: S608
+	f"create policy visible on users for select using (id = {_USER} or home_tenant_id = {TENANT} "
 	"or exists (select from memberships m where m.user_id = users.id))",
 	f"create policy made_here on users for insert with check (home_tenant_id = {TENANT})",
 	f"create policy own_or_home on users for update using (id = {_USER} or home_tenant_id = {TENANT}) "
