@@ -4,7 +4,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Date, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import (
+	Boolean,
+	CheckConstraint,
+	Date,
+	Index,
+	Integer,
+	Numeric,
+	Text,
+	UniqueConstraint,
+	text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -154,7 +164,11 @@ class Revision(TenantOwned, Base):
 
 
 class ItemCost(TenantOwned, Base):
-	"""A price or cost of an item from a date on, for quantities from a break on."""
+	"""A price or cost of one unit of an item from a date on, for quantities from a break on.
+
+	A price list is all rows of one item, kind, supplier and `sku` (the supplier's number of what is
+	sold: a reel and a bag are two lists). `source` names the system whose file brought the price.
+	"""
 
 	__tablename__ = "plm_item_costs"
 	__human__ = "cost"
@@ -164,9 +178,11 @@ class ItemCost(TenantOwned, Base):
 	kind: Mapped[str] = mapped_column()
 	valid_from: Mapped[datetime] = mapped_column(Date)
 	quantity_break: Mapped[Decimal] = mapped_column(default=Decimal(1))
-	amount: Mapped[Decimal] = mapped_column()
+	# A price for 500 is kept as the price of one: four more digits, so that nothing visible is lost.
+	amount: Mapped[Decimal] = mapped_column(Numeric(24, 10))
 	currency: Mapped[str] = mapped_column()
 	supplier: Mapped[str] = mapped_column(default="", server_default="")
+	sku: Mapped[str] = mapped_column(default="", server_default="")
 	source: Mapped[str] = mapped_column(default="", server_default="")
 
 	__table_args__ = (
@@ -175,6 +191,7 @@ class ItemCost(TenantOwned, Base):
 			"item_id",
 			"kind",
 			"supplier",
+			"sku",
 			"valid_from",
 			"quantity_break",
 			name="uq_plm_item_costs_break",
@@ -197,12 +214,15 @@ class Identifier(TenantOwned, Base):
 	item_id: Mapped[Id] = reference("plm_items", ondelete="CASCADE")
 	scheme: Mapped[str] = mapped_column()
 	value: Mapped[str] = mapped_column()
+	# Whose number it is, where several give such numbers: the maker of an `mpn`, the seller of a `sku`.
+	issuer: Mapped[str] = mapped_column(default="", server_default="")
 
 	__table_args__ = (
 		UniqueConstraint(
 			"tenant_id",
 			"scheme",
 			"value",
+			"issuer",
 			"item_id",
 			name="uq_plm_identifiers_value",
 			info=human("IDENTIFIER_TAKEN", "The product already has this identifier.", "value"),

@@ -55,6 +55,11 @@ class Line(TenantOwned, Base):
 		JSONB, default=list, server_default=text("'[]'")
 	)
 	note: Mapped[str | None] = mapped_column()
+	is_optional: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+	is_consumable: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+	allow_variants: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+	# The system whose file made the line; empty: made by hand, so no file removes it.
+	source: Mapped[str] = mapped_column(default="", server_default="")
 	# Most lines are so many of a floating child: a tenant's whole structure is read without their
 	# other columns, see loading.py.
 	is_plain: Mapped[bool] = mapped_column(Boolean, Computed(PLAIN, persisted=True))

@@ -77,6 +77,7 @@ def upgrade() -> None:
 	sa.Column('item_id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('scheme', sa.Text(), nullable=False),
 	sa.Column('value', sa.Text(), nullable=False),
+	sa.Column('issuer', sa.Text(), server_default='', nullable=False),
 	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('version', sa.Integer(), server_default='1', nullable=False),
@@ -87,7 +88,7 @@ def upgrade() -> None:
 	sa.ForeignKeyConstraint(['tenant_id', 'item_id'], ['plm_items.tenant_id', 'plm_items.id'], name=op.f('fk_plm_identifiers_tenant_id_item_id'), ondelete='CASCADE'),
 	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_identifiers')),
 	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_identifiers_tenant_id_id')),
-	sa.UniqueConstraint('tenant_id', 'scheme', 'value', 'item_id', name='uq_plm_identifiers_value')
+	sa.UniqueConstraint('tenant_id', 'scheme', 'value', 'issuer', 'item_id', name='uq_plm_identifiers_value')
 	)
 	op.create_index(op.f('ix_plm_identifiers_item_id'), 'plm_identifiers', ['item_id'], unique=False)
 	op.create_table('plm_item_costs',
@@ -95,9 +96,10 @@ def upgrade() -> None:
 	sa.Column('kind', sa.Text(), nullable=False),
 	sa.Column('valid_from', sa.Date(), nullable=False),
 	sa.Column('quantity_break', sa.Numeric(precision=20, scale=6), nullable=False),
-	sa.Column('amount', sa.Numeric(precision=20, scale=6), nullable=False),
+	sa.Column('amount', sa.Numeric(precision=24, scale=10), nullable=False),
 	sa.Column('currency', sa.Text(), nullable=False),
 	sa.Column('supplier', sa.Text(), server_default='', nullable=False),
+	sa.Column('sku', sa.Text(), server_default='', nullable=False),
 	sa.Column('source', sa.Text(), server_default='', nullable=False),
 	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
@@ -113,7 +115,7 @@ def upgrade() -> None:
 	sa.ForeignKeyConstraint(['tenant_id', 'item_id'], ['plm_items.tenant_id', 'plm_items.id'], name=op.f('fk_plm_item_costs_tenant_id_item_id'), ondelete='RESTRICT'),
 	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_item_costs')),
 	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_item_costs_tenant_id_id')),
-	sa.UniqueConstraint('tenant_id', 'item_id', 'kind', 'supplier', 'valid_from', 'quantity_break', name='uq_plm_item_costs_break')
+	sa.UniqueConstraint('tenant_id', 'item_id', 'kind', 'supplier', 'sku', 'valid_from', 'quantity_break', name='uq_plm_item_costs_break')
 	)
 	op.create_index(op.f('ix_plm_item_costs_item_id'), 'plm_item_costs', ['item_id'], unique=False)
 	op.create_table('plm_revisions',
@@ -168,6 +170,10 @@ def upgrade() -> None:
 	sa.Column('view', sa.Text(), server_default='engineering', nullable=False),
 	sa.Column('designators', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
 	sa.Column('note', sa.Text(), nullable=True),
+	sa.Column('is_optional', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+	sa.Column('is_consumable', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+	sa.Column('allow_variants', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+	sa.Column('source', sa.Text(), server_default='', nullable=False),
 	sa.Column('is_plain', sa.Boolean(), sa.Computed("quantity_kind = 'per' and attrition = 0 and setup_quantity = 0 and rounding_multiple is null and child_revision_id is null and unit = 'each' and view = 'engineering'", persisted=True), nullable=False),
 	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
 	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
@@ -218,6 +224,88 @@ def upgrade() -> None:
 	)
 	op.create_index(op.f('ix_plm_line_substitutes_item_id'), 'plm_line_substitutes', ['item_id'], unique=False)
 	op.create_index(op.f('ix_plm_line_substitutes_line_id'), 'plm_line_substitutes', ['line_id'], unique=False)
+	op.create_table('plm_imports',
+	sa.Column('file_name', sa.Text(), nullable=False),
+	sa.Column('file_size', sa.BigInteger(), nullable=False),
+	sa.Column('file_sha256', sa.Text(), nullable=False),
+	sa.Column('kind', sa.Text(), nullable=False),
+	sa.Column('state', sa.Text(), nullable=False),
+	sa.Column('options', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+	sa.Column('mapping', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+	sa.Column('preview', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+	sa.Column('counts', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+	sa.Column('problem_count', sa.Integer(), server_default='0', nullable=False),
+	sa.Column('warning_count', sa.Integer(), server_default='0', nullable=False),
+	sa.Column('fingerprint', sa.Text(), nullable=True),
+	sa.Column('failure', sa.Text(), nullable=True),
+	sa.Column('previewed_at', sa.DateTime(timezone=True), nullable=True),
+	sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('version', sa.Integer(), server_default='1', nullable=False),
+	sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+	sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+	sa.Column('created_by', sa.Uuid(as_uuid=False), nullable=True),
+	sa.Column('updated_by', sa.Uuid(as_uuid=False), nullable=True),
+	sa.CheckConstraint("kind in ('csv', 'inventree')", name=op.f('ck_plm_imports_kind')),
+	sa.CheckConstraint("state in ('uploaded', 'previewed', 'running', 'done', 'failed', 'cancelled')", name=op.f('ck_plm_imports_state')),
+	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_imports')),
+	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_imports_tenant_id_id'))
+	)
+	op.create_index('ix_plm_imports_created', 'plm_imports', ['tenant_id', 'created_at', 'id'], unique=False)
+	op.create_table('plm_import_changes',
+	sa.Column('import_id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('place', sa.Integer(), nullable=False),
+	sa.Column('subject', sa.Text(), nullable=False),
+	sa.Column('kind', sa.Text(), nullable=False),
+	sa.Column('source_key', sa.Text(), server_default='', nullable=False),
+	sa.Column('label', sa.Text(), server_default='', nullable=False),
+	sa.Column('parent_label', sa.Text(), nullable=True),
+	sa.Column('row_number', sa.Integer(), nullable=True),
+	sa.Column('product_id', sa.Uuid(as_uuid=False), nullable=True),
+	sa.Column('matched_by', sa.Text(), nullable=True),
+	sa.Column('changes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('version', sa.Integer(), server_default='1', nullable=False),
+	sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+	sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+	sa.Column('created_by', sa.Uuid(as_uuid=False), nullable=True),
+	sa.Column('updated_by', sa.Uuid(as_uuid=False), nullable=True),
+	sa.CheckConstraint("kind in ('added', 'changed', 'removed')", name=op.f('ck_plm_import_changes_kind')),
+	sa.CheckConstraint("subject in ('part', 'line')", name=op.f('ck_plm_import_changes_subject')),
+	sa.ForeignKeyConstraint(['tenant_id', 'import_id'], ['plm_imports.tenant_id', 'plm_imports.id'], name=op.f('fk_plm_import_changes_tenant_id_import_id'), ondelete='CASCADE'),
+	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_import_changes')),
+	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_import_changes_tenant_id_id')),
+	sa.UniqueConstraint('tenant_id', 'import_id', 'place', name=op.f('uq_plm_import_changes_tenant_id_import_id_place'))
+	)
+	op.create_index(op.f('ix_plm_import_changes_import_id'), 'plm_import_changes', ['import_id'], unique=False)
+	op.create_table('plm_import_problems',
+	sa.Column('import_id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('place', sa.Integer(), nullable=False),
+	sa.Column('severity', sa.Text(), nullable=False),
+	sa.Column('row_number', sa.Integer(), nullable=True),
+	sa.Column('column_name', sa.Text(), nullable=True),
+	sa.Column('value', sa.Text(), nullable=True),
+	sa.Column('reason', sa.Text(), nullable=False),
+	sa.Column('remedy', sa.Text(), nullable=False),
+	sa.Column('tenant_id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('id', sa.Uuid(as_uuid=False), nullable=False),
+	sa.Column('version', sa.Integer(), server_default='1', nullable=False),
+	sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+	sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+	sa.Column('created_by', sa.Uuid(as_uuid=False), nullable=True),
+	sa.Column('updated_by', sa.Uuid(as_uuid=False), nullable=True),
+	sa.CheckConstraint("severity in ('error', 'warning')", name=op.f('ck_plm_import_problems_severity')),
+	sa.ForeignKeyConstraint(['tenant_id', 'import_id'], ['plm_imports.tenant_id', 'plm_imports.id'], name=op.f('fk_plm_import_problems_tenant_id_import_id'), ondelete='CASCADE'),
+	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_import_problems')),
+	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_import_problems_tenant_id_id')),
+	sa.UniqueConstraint('tenant_id', 'import_id', 'place', name=op.f('uq_plm_import_problems_tenant_id_import_id_place'))
+	)
+	op.create_index(op.f('ix_plm_import_problems_import_id'), 'plm_import_problems', ['import_id'], unique=False)
+	protect(op, "plm_imports", redact=('preview',))
+	protect(op, "plm_import_changes", audited=False)
+	protect(op, "plm_import_problems", audited=False)
 	protect(op, "plm_items")
 	protect(op, "plm_number_series", audited=False)
 	protect(op, "plm_structure_changes", audited=False, keep='2 days', app='select, insert')
