@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apg.kernel import observe, security_events
@@ -20,6 +19,7 @@ from apg.kernel.errors import AppError
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.texts import add_catalogue
+from apg.kernel.web.assets import Assets, root_files
 from apg.kernel.web.authentication import (
 	AuthenticationMiddleware,
 	Openings,
@@ -210,8 +210,9 @@ def _static(app: FastAPI, composition: Composition) -> None:
 	for capability in composition.capabilities:
 		for static in sorted(capability.folder.glob("*/static")):
 			path = f"/static/{capability.short}/{static.parent.name}"
-			app.mount(path, StaticFiles(directory=static), name=path)
-	app.mount("/static", StaticFiles(directory=UI / "static"), name="static")
+			app.mount(path, Assets(directory=static), name=path)
+	app.mount("/static", Assets(directory=UI / "static"), name="static")
+	app.include_router(root_files(UI))
 
 
 def _check_routes(app: FastAPI, openings: Openings) -> None:

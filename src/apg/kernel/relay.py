@@ -96,6 +96,9 @@ class Relay:
 				if await self.drain():
 					continue
 			except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+				# The end of a broken connection may stand in the place of a cancellation.
+				if (me := asyncio.current_task()) and me.cancelling():
+					raise asyncio.CancelledError from error
 				_log.warning("relay paused", error=describe(error))
 			await wait_for_any(stop, *([woken] if woken else []), seconds=POLL_SECONDS)
 			if woken:

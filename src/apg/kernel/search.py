@@ -11,6 +11,7 @@ from sqlalchemy import Select, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from apg.kernel.database import id_type
+from apg.kernel.log import entrust
 
 
 def searchable(op: Any, table: str, criteria: Mapping[str, str]) -> None:
@@ -34,7 +35,7 @@ def searchable(op: Any, table: str, criteria: Mapping[str, str]) -> None:
 	body = "\n\t\t".join(branches)
 	op.execute(f"""
 	create or replace function {table}_search(criteria jsonb, lim integer) returns setof uuid
-	language plpgsql stable security definer set search_path = pg_catalog, public as $fn$
+	language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $fn$
 	declare
 		tenant uuid := nullif(current_setting('app.current_tenant_id', true), '')::uuid;
 		parts text[] := '{{}}';
@@ -48,9 +49,8 @@ def searchable(op: Any, table: str, criteria: Mapping[str, str]) -> None:
 			|| ') found (id) limit $3' using tenant, criteria, lim;
 	end $fn$
 	""")
-	op.execute(f"alter function {table}_search(jsonb, integer) owner to apg_search")
-	op.execute(f"revoke all on function {table}_search(jsonb, integer) from public")
-	op.execute(f"grant execute on function {table}_search(jsonb, integer) to apg_app, apg_worker")
+	for statement in entrust(f"{table}_search(jsonb, integer)", "apg_search", "apg_app, apg_worker"):
+		op.execute(statement)
 
 
 def found_by(table: str, criteria: Mapping[str, Any], limit: int = 20_000) -> Select[Any]:

@@ -12,11 +12,13 @@ from typing import Any
 
 import orjson
 import procrastinate
+import psycopg
 import structlog
-from procrastinate.exceptions import JobAborted
+from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import DBAPIError
 
 from apg.kernel import growth
@@ -36,6 +38,7 @@ POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 10.0
 STALLED_SECONDS = 60.0
 STALLED_CHECK_SECONDS = 30.0
+RESTART_SECONDS = 1.0
 MISSED_SECONDS = 3_600.0  # a schedule missed by less than this is made up for
 NOBODY = "00000000-0000-0000-0000-000000000000"  # the tenant of installation tasks: it has no rows
 
@@ -155,29 +158,44 @@ class TaskWorker:
 		return self.queue.task(name=name, queue=queue, pass_context=True, retry=retry)(call)
 
 	async def run(self, stop: asyncio.Event) -> None:
-		"""Works until `stop`; running tasks get `stop_seconds` to end, then start over elsewhere."""
-		async with self.queue.open_async():
-			watcher = asyncio.create_task(self._requeue_stalled())
-			worker = asyncio.create_task(
-				self.queue.run_worker_async(
-					concurrency=self.concurrency,
-					fetch_job_polling_interval=POLL_SECONDS,
-					listen_notify=False,
-					install_signal_handlers=False,
-					update_heartbeat_interval=HEARTBEAT_SECONDS,
-					stalled_worker_timeout=STALLED_SECONDS,
-					shutdown_graceful_timeout=self.stop_seconds,
-				)
+		"""Works until `stop`; running tasks get `stop_seconds` to end, then start over elsewhere.
+
+		A worker that ends by itself, because the database went away, is started again.
+		"""
+		watcher = asyncio.create_task(self._requeue_stalled())
+		stopped = asyncio.create_task(stop.wait())
+		try:
+			while not stop.is_set():
+				try:
+					async with self.queue.open_async():
+						await self._work(stopped)
+				except (ConnectorException, psycopg.Error, PoolTimeout, OSError) as error:
+					_log.warning("worker paused", error=type(error).__name__)
+				if not stop.is_set():
+					await asyncio.wait({stopped}, timeout=RESTART_SECONDS)
+		finally:
+			watcher.cancel()
+			stopped.cancel()
+
+	async def _work(self, stopped: "asyncio.Task[Any]") -> None:
+		worker = asyncio.create_task(
+			self.queue.run_worker_async(
+				concurrency=self.concurrency,
+				fetch_job_polling_interval=POLL_SECONDS,
+				listen_notify=False,
+				install_signal_handlers=False,
+				update_heartbeat_interval=HEARTBEAT_SECONDS,
+				stalled_worker_timeout=STALLED_SECONDS,
+				shutdown_graceful_timeout=self.stop_seconds,
 			)
-			stopped = asyncio.create_task(stop.wait())
-			try:
-				await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
-				worker.cancel()  # Procrastinate takes a cancellation as the wish to stop gracefully
-				with contextlib.suppress(asyncio.CancelledError):
-					await worker
-			finally:
-				watcher.cancel()
-				stopped.cancel()
+		)
+		try:
+			await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+		finally:
+			if not worker.done():
+				worker.cancel()  # which Procrastinate takes as the wish to stop gracefully
+		with contextlib.suppress(asyncio.CancelledError):
+			await worker
 
 	async def requeue_stalled(self, seconds: float = STALLED_SECONDS) -> int:
 		"""Puts back jobs whose worker has not been heard of for so long; their number."""
@@ -196,6 +214,8 @@ class TaskWorker:
 				if count := await self.requeue_stalled():
 					_log.warning("stalled jobs queued again", jobs=count)
 			except (DBAPIError, OSError) as error:
+				if (me := asyncio.current_task()) and me.cancelling():
+					raise asyncio.CancelledError from error
 				_log.warning("stalled jobs not looked for", error=str(error)[:200])
 
 	async def run_job(

@@ -21,8 +21,8 @@ from apg.kernel.web.envelopes import ErrorForms
 
 CONTENT_SECURITY_POLICY = (
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-	"font-src 'self'; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; "
-	"form-action 'self'; base-uri 'none'"
+	"font-src 'self'; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; "
+	"frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 )
 MAX_HEADERS, MAX_HEADER_BYTES, MAX_ADDRESS_BYTES = 100, 32_768, 8_192
 PROBES = frozenset({"/live", "/ready"})  # asked for by address, so the Host says nothing

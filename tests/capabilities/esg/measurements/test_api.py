@@ -92,7 +92,7 @@ async def test_rules_of_the_metric_are_enforced(
 	changed = await client.patch(
 		f"{METRICS}/{metric['id']}",
 		headers=alice.headers,
-		json={"validation_rules": [{"type": "range", "min": 0, "max": 1000}]},
+		json={"validation_rules": ["value between 0 and 1000"]},
 	)
 	assert changed.status_code == 200, changed.text
 	path = f"{METRICS}/{metric['id']}/measurements"

@@ -138,7 +138,7 @@ def _score(metric: Any, row: Measurement, known: Sequence[Measurement]) -> None:
 		recorded,
 		findings,
 		period=MeasurementPeriod(metric.measurement_period),
-		anomaly=quality.anomaly_score(row.value, [m.value for m in earlier]),
+		anomaly=quality.anomaly_score(row.value, [m.value for m in reversed(earlier)]),
 	)
 	row.validation_score = assessed.validation_score
 	row.anomaly_score = assessed.anomaly_score

@@ -1,0 +1,80 @@
+"""Makes the demo company; every step looks first whether it was done, so it may be repeated."""
+
+import secrets
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from apg.capabilities.plm.imports import service as imports
+from apg.demo import sustainability
+from apg.kernel.principal import Principal
+from apg.kernel.private_files import write_private
+from apg.kernel.runtime import Runtime
+from apg.kernel.settings import Settings
+from apg.kernel.work import open_work
+from apg.platform.auth.users import service as users
+from apg.platform.tenants.tenants import service as tenants
+
+SLUG = "demo"
+NAME = "Demo Widgets"
+INVENTREE = "inventree_demo_2024-02-28_parts_bom.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+	"""A person of the demo company."""
+
+	username: str
+	name: str
+	roles: tuple[str, ...]
+	role: str
+
+
+PEOPLE = (
+	Someone("admin@demo.example", "Ada Admin", ("tenant_admin",), "administrator"),
+	Someone("engineer@demo.example", "Emil Engineer", ("plm_engineer",), "design engineer"),
+	Someone(
+		"sustainability@demo.example",
+		"Sana Sustainability",
+		("esg_manager", "plm_viewer"),
+		"sustainability manager",
+	),
+	Someone("auditor@demo.example", "Aram Auditor", ("plm_viewer", "esg_viewer"), "reader"),
+)
+
+
+async def load(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
+	"""Company, people, parts and metrics; answers one row per step.
+
+	Passwords are made anew whenever `demo.json` is missing, and written there (mode 0600).
+	"""
+	steps: list[dict[str, Any]] = []
+	tenant_id = await tenants.find_tenant(runtime, SLUG)
+	if tenant_id is None:
+		tenant_id = await tenants.create_tenant(runtime, SLUG, NAME)
+		steps.append({"step": "company", "what": NAME})
+	principal = await runtime.state["authenticator"].principal_of(tenant_id, None)
+	told = await _people(runtime, principal, settings)
+	steps.append({"step": "people", "what": f"{len(told)} people"})
+	content = files("apg.demo").joinpath("inventree", INVENTREE).read_bytes()
+	report = await imports.import_now(runtime, principal, INVENTREE, content, dry_run=False)
+	steps.append({"step": "parts", "what": report["summary"]})
+	steps.append({"step": "metrics", "what": await sustainability.load(runtime, principal)})
+	write_private(
+		settings.home / "demo.json", {"url": settings.base_url, "tenant": SLUG, "users": told}
+	)
+	return steps
+
+
+async def _people(
+	runtime: Runtime, principal: Principal, settings: Settings
+) -> list[dict[str, str]]:
+	told: list[dict[str, str]] = []
+	for someone in PEOPLE:
+		password = secrets.token_urlsafe(12)
+		async with open_work(runtime, principal, action="auth.users.create", origin="cli") as work:
+			await users.ensure_user(
+				work, someone.username, password, someone.name, someone.roles
+			)
+		told.append({"username": someone.username, "password": password, "role": someone.role})
+	return told
