@@ -40,7 +40,6 @@ def upgrade() -> None:
 	sa.CheckConstraint("product_type in ('manufactured', 'purchased', 'virtual', 'service', 'kit', 'raw_material', 'subassembly', 'finished_good')", name=op.f('ck_plm_items_product_type')),
 	sa.CheckConstraint("traceability in ('none', 'lot', 'serial')", name=op.f('ck_plm_items_traceability')),
 	sa.CheckConstraint('target_cost >= 0', name=op.f('ck_plm_items_target_cost')),
-	sa.ForeignKeyConstraint(['tenant_id', 'current_revision_id'], ['plm_revisions.tenant_id', 'plm_revisions.id'], name=op.f('fk_plm_items_tenant_id_current_revision_id'), ondelete='RESTRICT', initially='DEFERRED', deferrable=True, use_alter=True),
 	sa.PrimaryKeyConstraint('id', name=op.f('pk_plm_items')),
 	sa.UniqueConstraint('tenant_id', 'id', name=op.f('uq_plm_items_tenant_id_id'))
 	)
@@ -224,6 +223,17 @@ def upgrade() -> None:
 	)
 	op.create_index(op.f('ix_plm_line_substitutes_item_id'), 'plm_line_substitutes', ['item_id'], unique=False)
 	op.create_index(op.f('ix_plm_line_substitutes_line_id'), 'plm_line_substitutes', ['line_id'], unique=False)
+	# Items and revisions point at each other: this key comes when both are there, checked at commit.
+	op.create_foreign_key(
+		"fk_plm_items_tenant_id_current_revision_id",
+		"plm_items",
+		"plm_revisions",
+		["tenant_id", "current_revision_id"],
+		["tenant_id", "id"],
+		ondelete="RESTRICT",
+		deferrable=True,
+		initially="DEFERRED",
+	)
 	op.create_table('plm_imports',
 	sa.Column('file_name', sa.Text(), nullable=False),
 	sa.Column('file_size', sa.BigInteger(), nullable=False),
