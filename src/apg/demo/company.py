@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from sqlalchemy import select
+
 from apg.capabilities.plm.imports import service as imports
 from apg.demo import sustainability
+from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.private_files import write_private
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.work import open_work
 from apg.platform.auth.users import service as users
+from apg.platform.auth.users.models import User
 from apg.platform.tenants.tenants import service as tenants
 
 SLUG = "demo"
@@ -73,8 +77,12 @@ async def _people(
 	for someone in PEOPLE:
 		password = secrets.token_urlsafe(12)
 		async with open_work(runtime, principal, action="auth.users.create", origin="cli") as work:
-			await users.ensure_user(
-				work, someone.username, password, someone.name, someone.roles
-			)
+			held = await work.scalar(select(User.id).where(User.username == someone.username))
+			if held is None:
+				await users.create_user(
+					work, someone.username, password, someone.name, someone.roles
+				)
+			else:
+				await users.set_password_hash(work, held, await hash_password(password))
 		told.append({"username": someone.username, "password": password, "role": someone.role})
 	return told

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
 from apg.capabilities.esg.metrics import reading
 from apg.capabilities.esg.metrics.models import Metric
@@ -55,6 +55,11 @@ async def create(work: Work, new: MetricIn) -> Metric:
 async def metric_of(work: Work, metric_id: str) -> Metric:
 	"""The definition, for what depends on it. Raises NotFound."""
 	return await work.get(Metric, metric_id)
+
+
+async def find_by_code(work: Work, code: str) -> Metric | None:
+	"""The metric with this code, or None."""
+	return await work.session.scalar(select(Metric).where(Metric.code == code, ~Metric.is_deleted))
 
 
 async def read(work: Work, metric_id: str) -> One:
