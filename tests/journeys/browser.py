@@ -19,6 +19,9 @@ from typing import Any, TypeVar
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
 from apg import ui
 from apg.app import make_app
 from apg.kernel.passwords import hash_password
@@ -28,8 +31,6 @@ from apg.kernel.settings import Settings
 from apg.kernel.work import Work, open_work
 from apg.platform.auth.users import service as users
 from apg.platform.tenants.tenants.service import create_tenant
-from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / ".apg-test" / "screens"
