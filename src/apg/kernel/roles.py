@@ -65,6 +65,7 @@ PRIVILEGED_FUNCTIONS: dict[str, str] = {
 	"tenant_by_slug": "a login names its tenant before any is bound",
 	"tenant_facts": "an authenticator asks what its Principal carries of the tenant",
 	"schema_versions": "a process asks whether the migrations are current",
+	"task_call_off": "an administrator calls off a task of the own tenant",
 	"tenant_create": "makes the row of a tenant that is bound but not there yet",
 	"signing_keys_of": "a process loads the keys it signs and verifies with",
 	"signing_key_add": "a first or rotated key; trusted only if the root secret wrapped it",

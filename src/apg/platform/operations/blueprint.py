@@ -1,8 +1,16 @@
 """Operations: health, probes, metrics, and the tasks and failures of a tenant."""
 
-from apg.kernel.capability import Api, Capability
+from apg.kernel.capability import Api, Capability, MenuEntry, Pages
 from apg.platform.operations import permissions
 from apg.platform.operations.health import api as health
+from apg.platform.operations.health import views as health_views
+from apg.platform.operations.jobs import api as jobs
+from apg.platform.operations.jobs import views as jobs_views
+
+JOBS = (MenuEntry("Tasks", "/admin/jobs", "list-task", permissions.JOBS_READ, "Administration"),)
+HEALTH = (
+	MenuEntry("Health", "/admin/health", "heart-pulse", permissions.HEALTH_READ, "Administration"),
+)
 
 capability = Capability(
 	name="operations",
@@ -20,6 +28,11 @@ capability = Capability(
 		Api("/ready", (health.ready_router,)),
 		Api("/metrics", (health.metrics_router,)),
 		Api("/api/v1/health", (health.router,)),
+		Api("/api/v1/jobs", (jobs.router,)),
+	),
+	pages=(
+		Pages("/admin/jobs", (jobs_views.router,), JOBS),
+		Pages("/admin/health", (health_views.router,), HEALTH),
 	),
 	migrations="migrations",
 )
