@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants } from "node:zlib";
 import * as esbuild from "esbuild";
 import * as sass from "sass";
 
@@ -93,13 +94,19 @@ async function build() {
 	try {
 		const manifest = { ...(await scripts()), ...(await styles()), ...(await icons()) };
 		manifest.files = await readdir(fresh);
+		if (!watching)
+			for (const file of manifest.files) {
+				const packed = brotliCompressSync(await readFile(join(fresh, file)), { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+				await writeFile(join(fresh, `${file}.br`), packed);
+			}
 		manifest.build = createHash("sha256").update(JSON.stringify(manifest)).digest("hex").slice(0, 12);
 		await writeFile(join(fresh, "manifest.json"), `${JSON.stringify(manifest, null, "\t")}\n`);
 		// A page rendered a moment ago may still ask for the files before these: they stay for one build more.
 		await mkdir(out, { recursive: true });
 		const before = await readFile(join(out, "manifest.json"), "utf8").then(JSON.parse, () => ({}));
-		const keep = new Set(["manifest.json", ...manifest.files, ...(before.files ?? [])]);
-		for (const file of manifest.files) await cp(join(fresh, file), join(out, file));
+		const kept = [...manifest.files, ...(before.files ?? [])];
+		const keep = new Set(["manifest.json", ...kept, ...kept.map((file) => `${file}.br`)]);
+		for (const file of (await readdir(fresh)).filter((name) => name !== "manifest.json")) await cp(join(fresh, file), join(out, file));
 		await rename(join(fresh, "manifest.json"), join(out, "manifest.json"));
 		for (const file of await readdir(out)) if (!keep.has(file)) await rm(join(out, file), { recursive: true });
 		console.log(`built ${Object.keys(manifest).length} assets, ${manifest.icons.length} icons: ${manifest.build}`);

@@ -1,4 +1,5 @@
 // Forms: nothing typed is lost, and one leaves a changed form only on purpose.
+import htmx from "htmx.org";
 import { all, closest, one, onContent } from "./page";
 
 const FORM = "form[data-form]";
@@ -70,6 +71,17 @@ async function renewToken(): Promise<void> {
 	for (const field of all<HTMLInputElement>("input[name=csrf_token]")) field.value = token;
 }
 
+/** The session's token counts in a header only, so a plain form of a signed-in page is sent by htmx. */
+function withToken(part: ParentNode): void {
+	for (const form of all<HTMLFormElement>("form[method=post]:not([hx-post], [hx-put], [hx-patch], [hx-delete])", part)) {
+		if (!one<HTMLInputElement>("input[name=csrf_token]", form)?.value) continue;
+		form.setAttribute("hx-post", form.getAttribute("action") ?? location.pathname);
+		if (!form.hasAttribute("hx-swap")) form.setAttribute("hx-swap", "none");
+		if (form.enctype === "multipart/form-data") form.setAttribute("hx-encoding", "multipart/form-data");
+		htmx.process(form);
+	}
+}
+
 export function start(): void {
 	document.addEventListener("input", (event) => {
 		const form = closest<HTMLFormElement>(event.target, FORM);
@@ -113,6 +125,7 @@ export function start(): void {
 		field.focus();
 	});
 	onContent((part) => {
+		withToken(part);
 		for (const form of all<HTMLFormElement>(FORM, part)) restoreDraft(form);
 		one("[data-focus]", part)?.focus();
 	});

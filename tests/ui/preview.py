@@ -15,24 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from apg import ui
 from apg.kernel.errors import AppError, Invalid, NotFound, PermissionDenied, Problem
 from apg.kernel.principal import Principal
+from apg.kernel.web.assets import Assets, root_files
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState, TreeRow
+from apg.kernel.web.middleware import CONTENT_SECURITY_POLICY
 from apg.kernel.web.pages import FormState, Frame, MenuGroup, MenuLink, PageEngine, toast
 
-CSP = (
-	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-	"font-src 'self'; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; "
-	"frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
-)
 HOSTILE = "<script>alert('stored')</script><img src=x onerror=alert(1)>"
 LONG = "Hochleistungsmehrschichtkeramikkondensatoranschlussflansch-" * 3
 
@@ -367,7 +363,7 @@ class SecurityHeaders:
 		async def answer(message: Any) -> None:
 			if message["type"] == "http.response.start":
 				message["headers"] += [
-					(b"content-security-policy", CSP.encode()),
+					(b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
 					(b"x-content-type-options", b"nosniff"),
 					(b"referrer-policy", b"same-origin"),
 				]
@@ -376,7 +372,8 @@ class SecurityHeaders:
 		await self.app(scope, receive, answer)
 
 
-app = Starlette(
+app = FastAPI(
+	openapi_url=None,
 	routes=[
 		Route("/", home),
 		Route("/products", product_list),
@@ -392,14 +389,8 @@ app = Starlette(
 		Route("/login", page("login.html")),
 		Route("/fails/{status:int}", fails),
 		Route("/anonymous/fails/{status:int}", fails),
-		Route("/sw.js", lambda _: FileResponse(ui.HERE / "sw.js", media_type="text/javascript")),
-		Route(
-			"/manifest.webmanifest",
-			lambda _: FileResponse(
-				ui.HERE / "manifest.webmanifest", media_type="application/manifest+json"
-			),
-		),
-		Mount("/static", StaticFiles(directory=ui.STATIC)),
+		*root_files(ui.HERE).routes,
+		Mount("/static", Assets(directory=ui.STATIC)),
 	],
 	middleware=[Middleware(SecurityHeaders)],
 )

@@ -127,8 +127,8 @@ async def test_every_answer_has_an_id_the_time_and_the_security_headers():
 def test_the_policy_is_the_one_of_the_security_document():
 	assert CONTENT_SECURITY_POLICY == (
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-		"font-src 'self'; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; "
-		"form-action 'self'; base-uri 'none'"
+		"font-src 'self'; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; "
+		"frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 	)
 
 
