@@ -245,7 +245,7 @@ DEEDS: tuple[str, ...] = (
 		f"""
 		declare v_count integer;
 		begin
-			if not ({_OWN}) then raise insufficient_privilege; end if;
+			if ({_OWN}) is not true then raise insufficient_privilege; end if;
 			update sessions set revoked_at = clock_timestamp(), revoked_reason = p_reason
 			where user_id = p_user and revoked_at is null and expires_at > clock_timestamp()
 				and id is distinct from p_except;
@@ -310,7 +310,7 @@ DEEDS: tuple[str, ...] = (
 		"void",
 		f"""
 		begin
-			if not ({_OWN}) then raise insufficient_privilege; end if;
+			if ({_OWN}) is not true then raise insufficient_privilege; end if;
 			delete from account_links where user_id = p_user
 				or username = (select u.username from users u where u.id = p_user);
 			delete from refresh_tokens where session_id in (select id from sessions

@@ -260,11 +260,11 @@ async def change(work: Work, user_id: str, patch: UserPatch) -> None:
 	given = patch.model_fields_set
 	account = given & {"display_name", "email", "locale"}
 	user = await user_of(work, user_id)
+	work.expect(str(member.version + user.version))
 	if account:
 		if user.home_tenant_id != work.principal.tenant_id:
 			raise NotAtHome(_("Name and address of this account are kept by another company."))
 		user = await user_of(work, user_id, lock=True)
-	work.expect(str(member.version + user.version))
 	if user_id != work.principal.user_id:
 		# Whoever may change an address may take the account over: the rule of giving roles holds.
 		await roles.check_roles(work, await roles.role_names(work, member.id))
