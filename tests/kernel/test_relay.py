@@ -299,11 +299,58 @@ async def test_a_hint_wakes_the_relay_long_before_its_poll(
 	await machine.publish(web, ALPHA, Happened(number=1))
 
 	async def there() -> bool:
+		far.send()  # another run's open transaction may have hidden the event from the first one
 		return await machine.effects() == ["1"]
 
 	await until(there)
 	stop.set()
 	await asyncio.gather(*running)
+
+
+async def test_a_relay_ends_when_it_is_cancelled_in_the_middle_of_a_statement(
+	machine: Machine,
+) -> None:
+	running = asyncio.Event()
+
+	async def slow(work: Work, event: Happened) -> None:
+		running.set()
+		await (await work.connection()).exec_driver_sql("select pg_sleep(5)")
+
+	relay = machine.relay(on(Happened, slow, name="slow"))
+	await relay.register()
+	await machine.publish(machine.runtime("apg_app"), ALPHA, Happened(number=1))
+	task_of_relay = asyncio.create_task(relay.run(asyncio.Event()))
+	await asyncio.wait_for(running.wait(), 60)
+	await asyncio.sleep(0.05)
+	task_of_relay.cancel()
+	await asyncio.wait({task_of_relay}, timeout=20)
+	assert task_of_relay.cancelled()
+	assert await fails(machine) == []
+
+
+async def test_a_relay_that_lost_its_database_goes_on_when_it_is_back(machine: Machine) -> None:
+	relay, stop = machine.relay(KEEP), asyncio.Event()
+	web = machine.runtime("apg_app")
+	await relay.register()
+	await machine.publish(web, ALPHA, Happened(number=1))
+	running = asyncio.create_task(relay.run(stop))
+
+	async def first_is_there() -> bool:
+		return await machine.effects() == ["1"]
+
+	await until(first_is_there, 60)
+	await machine.admin.execute(
+		"select pg_terminate_backend(pid) from pg_stat_activity "
+		"where datname = current_database() and usename = 'apg_worker'"
+	)
+	await machine.publish(web, ALPHA, Happened(number=2))
+
+	async def both_are_there() -> bool:
+		return await machine.effects() == ["1", "2"]
+
+	await until(both_are_there, 60)
+	stop.set()
+	await running
 
 
 def test_what_is_written_down_of_an_error_holds_no_values() -> None:

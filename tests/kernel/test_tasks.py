@@ -367,6 +367,20 @@ async def test_a_task_that_does_not_end_in_time_starts_over_elsewhere(machine: M
 	assert await machine.effects() == []
 
 
+async def test_a_worker_that_lost_its_database_goes_on_when_it_is_back(machine: Machine) -> None:
+	web = machine.runtime("apg_app")
+	await ask(web, note, number=1)
+	async with working(machine, note):
+		await over(machine, "succeeded")
+		await machine.admin.execute(
+			"select pg_terminate_backend(pid) from pg_stat_activity "
+			"where datname = current_database() and usename = 'apg_worker'"
+		)
+		await ask(web, note, number=2)
+		await over(machine, "succeeded", "succeeded")
+	assert await machine.effects() == ["1", "2"]
+
+
 async def test_a_schedule_runs_once_for_each_tenant_however_many_workers(machine: Machine) -> None:
 	@task(name="test.daily")
 	async def daily(work: Work) -> None:

@@ -106,7 +106,7 @@ DDL: tuple[str, ...] = (
 	# first and the last value of the column named, and SHA-256 over the sorted rows.
 	"""
 	create function audit_statement() returns trigger language plpgsql security definer
-	set search_path = pg_catalog, public as $$
+	set search_path = pg_catalog, public, pg_temp as $$
 	declare
 		told jsonb;
 		owner_id uuid;
@@ -128,7 +128,5 @@ DDL: tuple[str, ...] = (
 		return null;
 	end $$
 	""",
-	"alter function audit_statement() owner to apg_system",
-	"revoke all on function audit_statement() from public",
-	"grant execute on function audit_statement() to apg_owner, apg_app, apg_worker",
+	*entrust("audit_statement()", "apg_system", "apg_owner, apg_app, apg_worker"),
 )

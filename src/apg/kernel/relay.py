@@ -27,6 +27,7 @@ BATCH_SECONDS = 0.8  # an open transaction holds back every reader of the log: u
 EVENT_SECONDS = 10.0  # what one event may take at most
 TRIES = 10
 POLL_SECONDS = 1.0
+SOON_SECONDS, SOON_TIMES = 0.1, 10  # after a hint that showed nothing yet
 HINT_SECONDS = 0.05
 PRINCIPAL_SECONDS = 2.0
 CHANNEL = "log"
@@ -86,9 +87,10 @@ class Relay:
 
 	async def run(self, stop: asyncio.Event, hints: "Hints | None" = None) -> None:
 		"""Works until `stop`: woken by hints, at the latest each second."""
-		woken = hints.listen() if hints else None
-		registered = False
+		woken = hints.listen() if hints else asyncio.Event()
+		registered, soon = False, 0
 		while not stop.is_set():
+			woken.clear()
 			try:
 				if not registered:
 					await self.register()
@@ -100,9 +102,9 @@ class Relay:
 				if (me := asyncio.current_task()) and me.cancelling():
 					raise asyncio.CancelledError from error
 				_log.warning("relay paused", error=describe(error))
-			await wait_for_any(stop, *([woken] if woken else []), seconds=POLL_SECONDS)
-			if woken:
-				woken.clear()
+			await wait_for_any(stop, woken, seconds=SOON_SECONDS if soon else POLL_SECONDS)
+			# A hint comes before the horizon has reached its event when older work is still open.
+			soon = SOON_TIMES if woken.is_set() else max(0, soon - 1)
 
 	async def register(self) -> None:
 		async with self.engine.begin() as connection:
