@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.platform.cast import Cast, by
+from tests.platform.cast import Cast, by, page, part
 
 RATES = "/api/v1/reference/exchange-rates"
 NEW = {
@@ -153,3 +153,32 @@ async def test_currencies_have_names_and_digits(api: httpx.AsyncClient, cast: Ca
 	assert known["JPY"] == {"code": "JPY", "name": "Japanese Yen", "digits": 0, "is_active": True}
 	assert known["EUR"]["digits"] == 2
 	assert known["CYP"]["is_active"] is False
+
+
+async def test_the_pages_show_record_refuse_and_remove(api: httpx.AsyncClient, cast: Cast) -> None:
+	place = "/admin/reference"
+	shown = await api.get(f"{place}?currency=USD&date_from=2024-02-28", headers=page("alice"))
+	assert shown.status_code == 200
+	assert "European Central Bank" in shown.text
+	fields = {"currency": "USD", "date": "2026-01-01", "units_per_eur": "1.08", "source": "<i>Me"}
+	wrong = await api.post(
+		f"{place}/rates/new", headers=part("alice"), data=fields | {"units_per_eur": "-1"}
+	)
+	assert wrong.status_code == 422
+	assert 'value="-1"' in wrong.text
+	assert (await api.get(f"{RATES}?own=true", headers=by("alice"))).json() == []
+	made = await api.post(
+		f"{place}/rates/new", headers=part("alice"), data=fields | {"valid_until": ""}
+	)
+	assert made.headers["hx-redirect"] == "/admin/reference?own=true"
+	own = await api.get(f"{place}?own=true", headers=page("alice"))
+	assert "&lt;i&gt;Me" in own.text
+	assert "<i>Me" not in own.text
+	(rate,) = (await api.get(f"{RATES}?own=true", headers=by("alice"))).json()
+	removed = await api.post(f"{place}/rates/{rate['id']}/delete", headers=part("alice"))
+	assert removed.status_code == 204
+	assert (await api.get(f"{RATES}?own=true", headers=by("alice"))).json() == []
+	units = await api.get(f"{place}/units?dimension=mass", headers=page("alice"))
+	assert "45359237/100000000" in units.text
+	assert (await api.get(place, headers=page("bob"))).status_code == 403
+	assert (await api.get(f"{place}?currency=zzz", headers=page("alice"))).status_code == 422

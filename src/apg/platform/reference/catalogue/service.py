@@ -76,3 +76,8 @@ def converted(value: str, source: str, target: str) -> dict[str, Any]:
 		"result": SHOWN.plus(result),
 		"factor": factor,
 	}
+
+
+def dimensions() -> list[str]:
+	"""What units measure, in the order of the catalogue."""
+	return [one.value for one in Dimension]

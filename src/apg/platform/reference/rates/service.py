@@ -1,6 +1,7 @@
 """Which rate holds when; a company's own rates."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from apg.kernel.errors import Invalid, NotFound
 from apg.kernel.json_rows import One, Page
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
-from apg.kernel.web.lists import ListState
+from apg.kernel.web.lists import ListSpec, ListState
 from apg.kernel.work import Work
 from apg.platform.reference.rates.models import (
 	HOLDS_DAYS,
@@ -140,3 +141,12 @@ async def record(work: Work, new: RateIn) -> TenantExchangeRate:
 async def remove(work: Work, rate_id: str) -> None:
 	"""Removes one of the company's own rates; the trail keeps it."""
 	await work.delete(await work.edit(TenantExchangeRate, rate_id))
+
+
+async def spec(work: Work, given: ListSpec) -> ListSpec:
+	"""The list with the currencies in use to choose from."""
+	choices = [(code, code) for code in await active_codes(work)]
+	filters = tuple(
+		replace(one, choices=choices) if one.name == "currency" else one for one in given.filters
+	)
+	return replace(given, filters=filters)
