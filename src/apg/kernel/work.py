@@ -234,6 +234,8 @@ class Work:
 		self._after_commit = []
 
 	async def close(self) -> None:
+		"""Undoes what is not committed; the Work may go on, as a page does that shows a form again."""
+		self._events, self._tasks, self._after_commit = [], [], []
 		if self._session is not None:
 			await self._session.close()
 			self._session = None
