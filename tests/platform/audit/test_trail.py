@@ -1,6 +1,7 @@
 """Everything changed is found again, by whoever may look, of the own company alone."""
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -186,3 +187,21 @@ async def test_pages_show_the_diff_and_escape_it(api: httpx.AsyncClient, cast: C
 	assert (await api.get("/admin/audit", headers=page("bob"))).status_code == 403
 	missing = await api.get(f"/admin/audit/{entry['seq']}", headers=page("charlie"))
 	assert missing.status_code == 404
+
+
+async def test_people_have_names(client: httpx.AsyncClient, alice: Any, bob: Any) -> None:
+	changed = await client.patch(
+		"/api/v1/tenants/current", headers=alice.headers, json={"industry": "bicycles"}
+	)
+	assert changed.status_code == 200
+	(entry,) = (
+		await client.get(f"{AUDIT}?table=tenants&operation=update", headers=alice.headers)
+	).json()
+	assert entry["user_id"] == alice.principal.user_id
+	assert entry["user_name"] in (alice.principal.display_name, alice.principal.username)
+	assert (entry["action"], entry["origin"]) == ("tenants.tenant.update", "api")
+	assert entry["request_id"] == changed.headers["x-request-id"]
+	assert (await client.get(AUDIT, headers=bob.headers)).status_code == 403
+	denied = (await client.get(f"{AUDIT}/security-events", headers=alice.headers)).json()
+	assert [(one["kind"], one["user_id"]) for one in denied] == [("denied", bob.principal.user_id)]
+	assert denied[0]["user_name"] in (bob.principal.display_name, bob.principal.username)

@@ -50,7 +50,9 @@ async def test_a_taken_slug_is_refused_and_nothing_is_made(runtime: Runtime) -> 
 			)
 		).one()
 	assert facts[:4] == ("First", name, True, "en")
-	assert facts.enabled == []
+	switchable = {c.short for c in runtime.composition.capabilities if not c.always_on}
+	assert set(facts.enabled) == switchable
+	assert {facts.settings["currency"], facts.settings["tier"]} == {"EUR", "standard"}
 
 
 @pytest.mark.parametrize("bad", ["", "a", "With Space", "UPPER", "-a", "a--b", "a" * 129, "a;b"])
