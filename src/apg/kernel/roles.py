@@ -37,6 +37,7 @@ ROLES: dict[str, tuple[str, dict[str, str]]] = {
 PRIVILEGED_FUNCTIONS: dict[str, str] = {
 	"audit_row": "writes the trail, which no role may write by hand",
 	"audit_statement": "the same for tables whose rows come by the thousand",
+	"security_event": "records a refusal when no tenant may be bound yet",
 	"esg_active_metrics": "counts of metrics by type for the collector, over all tenants",
 	"lease_tokens": "keeps the counters of rate limits, which nobody may reset",
 	"tenant_ids": "schedulers open one Work per tenant",
