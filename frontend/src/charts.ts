@@ -119,6 +119,7 @@ function datasets(data: Data, at: (x: string) => number, timed: boolean): ChartD
 			pointHoverRadius: 5,
 			stepped: series.kind === "target" ? ("before" as const) : false,
 			spanGaps: false,
+			clip: 8,
 		};
 		if (!series.low || !series.high) return [main];
 		const edge = { label: "", borderWidth: 0, pointRadius: 0, pointHitRadius: 0, backgroundColor: `${ink}2e`, borderColor: "transparent" };

@@ -109,7 +109,7 @@ TREE_COLUMNS = (
 	Column("unit", "Unit"),
 	Column("state", "State", kind="state"),
 	Column("cost", "Cost", kind="money"),
-	Column("mass", "Mass", kind="number", unit="kg"),
+	Column("mass", "Mass", kind="number", unit="kg", digits=3),
 	Column("footprint", "Footprint", kind="number", unit="kgCO2e"),
 )
 
@@ -386,6 +386,7 @@ app = FastAPI(
 		Route("/trace", trace),
 		Route("/toast", toasted, methods=["POST"]),
 		Route("/empty", page("empty.html")),
+		Route("/inbox/count", lambda _request: Response("")),
 		Route("/login", page("login.html")),
 		Route("/fails/{status:int}", fails),
 		Route("/anonymous/fails/{status:int}", fails),

@@ -49,6 +49,17 @@ def test_thousands_and_point_follow_the_locale() -> None:
 		locale_of_moment.reset(token)
 
 
+def test_groups_that_are_not_thousands() -> None:
+	token = locale_of_moment.set("hi")
+	try:
+		assert figures.number(Decimal("-1234567.50")) == "−12,34,567.50"
+		assert figures.number(12345678901234567890123456789012) == (
+			"1,23,45,67,89,01,23,45,67,89,01,23,45,67,89,012"
+		)
+	finally:
+		locale_of_moment.reset(token)
+
+
 def test_an_unknown_locale_falls_back() -> None:
 	token = locale_of_moment.set("xx-nowhere")
 	try:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, get_currency_precision
 from jinja2 import pass_context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _, locale_of_moment
@@ -34,7 +35,7 @@ def number(value: Amount | None, digits: int | None = None, places: int | None =
 	"""
 	if value is None or value == "":
 		return missing()
-	return Markup("{}").format(_plain(_rounded(_decimal(value), digits), places))
+	return escape(_plain(_rounded(_decimal(value), digits), places))
 
 
 def money(
@@ -147,13 +148,27 @@ def _rounded(value: Decimal, digits: int | None) -> Decimal:
 def _plain(value: Decimal, places: int | None = None) -> str:
 	if not value.is_finite():
 		return str(value)
-	with localcontext(prec=DIGITS):
-		if places is not None:
+	if places is not None:
+		with localcontext(prec=DIGITS):
 			value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+	group, point, by_thousands = _signs(locale_of_moment.get())
+	if by_thousands:
+		whole, _point, rest = f"{value:,f}".partition(".")
+		text = whole.replace(",", group) + (point + rest if rest else "")
+	else:
 		shown = max(0, -_exponent(value))
-		pattern = "#,##0." + "0" * shown if shown else "#,##0"
-		text = format_decimal(value, pattern, locale=_locale(), decimal_quantization=False)
+		pattern = "#,##,##0." + "0" * shown if shown else "#,##,##0"
+		with localcontext(prec=DIGITS):
+			text = format_decimal(value, pattern, locale=_locale(), decimal_quantization=False)
 	return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+@lru_cache(maxsize=64)
+def _signs(_name: str) -> tuple[str, str, bool]:
+	"""Separator of groups, decimal point, and whether groups are thousands, as nearly everywhere."""
+	locale = _locale()
+	signs = locale.number_symbols["latn"]
+	return signs["group"], signs["decimal"], locale.decimal_formats[None].grouping == (3, 3)
 
 
 def _moment(value: date | str) -> date:
@@ -180,8 +195,13 @@ def _zone() -> tzinfo:
 
 
 def _locale() -> Locale:
+	return _parsed(locale_of_moment.get())
+
+
+@lru_cache(maxsize=64)
+def _parsed(name: str) -> Locale:
 	try:
-		return Locale.parse(locale_of_moment.get().replace("-", "_"))
+		return Locale.parse(name.replace("-", "_"))
 	except (UnknownLocaleError, ValueError):
 		return Locale.parse("en")
 

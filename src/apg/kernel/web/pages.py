@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 from urllib.parse import quote
@@ -188,7 +189,10 @@ class _Macros:
 		home = self._homes.get(name)
 		if home is None:
 			raise AttributeError(f"no macro ui.{name}; there are: {', '.join(sorted(self._homes))}")
-		return getattr(self._environment.get_template(home).module, name)
+		macro = getattr(self._environment.get_template(home).module, name)
+		if not self._environment.auto_reload:
+			setattr(self, name, macro)
+		return macro
 
 
 class PageEngine:
@@ -208,6 +212,7 @@ class PageEngine:
 		reload: bool = False,
 	) -> None:
 		self.frame_of = frame
+		self.icon = lru_cache(maxsize=1024)(self._icon)
 		self._assets = _read_assets(assets) if isinstance(assets, Path) else dict(assets)
 		self.environment = Environment(
 			loader=ChoiceLoader([_loader(folder) for folder in template_dirs]),
@@ -246,7 +251,7 @@ class PageEngine:
 		"""The address of a built file: `shell.js` → `/static/dist/shell-3F2A.js`."""
 		return f"/static/dist/{self._assets.get(name, name)}"
 
-	def icon(self, name: str, label: str = "") -> Markup:
+	def _icon(self, name: str, label: str = "") -> Markup:
 		"""An icon of the bundled set; without a label it is decoration and hidden from readers."""
 		known = self._assets.get("icons", ())
 		if known and name not in known:
