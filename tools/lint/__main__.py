@@ -4,7 +4,7 @@ import ast
 import sys
 from pathlib import Path
 
-from tools.lint.rules import LONG, RULES, Finding, cycle_of_features, template_findings
+from tools.lint.rules import LONG, RULES, Finding, cycle_of_features, kernel_size, template_findings
 
 
 def check(root: Path) -> list[Finding]:
@@ -20,6 +20,7 @@ def check(root: Path) -> list[Finding]:
 	for path in sorted((root / "src").glob("**/templates/**/*.html")):
 		found.extend(template_findings(path))
 	found.extend(cycle_of_features(root))
+	found.extend(kernel_size(root))
 	return found
 
 

@@ -175,6 +175,15 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def kernel_size(root: Path) -> Iterator[Finding]:
+	"""The kernel stays what one person can know (decision 0003)."""
+	files = sorted((root / "src/apg/kernel").glob("**/*.py"))
+	count = sum(len(path.read_text("utf-8").splitlines()) for path in files)
+	if count > KERNEL_LINES:
+		place = root / "src/apg/kernel"
+		yield Finding(place, 1, "kernel-size", f"{count} lines; at most {KERNEL_LINES}")
+
+
 def template_findings(path: Path) -> Iterator[Finding]:
 	"""Templates carry no inline script, style or handler: the policy would refuse them."""
 	for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
