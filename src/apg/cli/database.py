@@ -9,6 +9,7 @@ def bring_up_to_date(*, check: bool, as_json: bool) -> None:
 	from apg.app import composition
 	from apg.kernel.keys import RootKey
 	from apg.kernel.migrating import migrate
+	from apg.platform.reference.rates.loading import refresh
 
 	if check:
 		_check()
@@ -17,6 +18,8 @@ def bring_up_to_date(*, check: bool, as_json: bool) -> None:
 		done = migrate(
 			settings.database_admin_url, composition(), RootKey.parse(settings.secret_key)
 		)
+		if rates := refresh(settings.database_admin_url):
+			done.append(f"reference: {rates} exchange rates")
 	show([{"step": step} for step in done], as_json=as_json, empty="Everything is up to date.")
 
 

@@ -46,8 +46,11 @@ def _run(settings: Settings) -> int:
 	from apg.app import composition
 	from apg.kernel.keys import RootKey
 	from apg.kernel.migrating import migrate
+	from apg.platform.reference.rates.loading import refresh
 
 	done = migrate(settings.database_admin_url, composition(), RootKey.parse(settings.secret_key))
+	if rates := refresh(settings.database_admin_url):
+		done.append(f"reference: {rates} exchange rates")
 	if done:
 		print("Database: " + "; ".join(done), flush=True)
 	children: dict[str, subprocess.Popen[bytes]] = {}

@@ -6,10 +6,9 @@ import structlog
 from babel.numbers import get_currency_name, get_currency_precision
 from sqlalchemy import Connection, text
 
+from apg.kernel.migrating import admin_engine
 from apg.platform.reference import ecb
 from apg.platform.reference.currency_codes import CURRENCY_CODES
-
-EUR = "EUR"
 
 
 def load_ecb_rates(connection: Connection, edition: ecb.Edition | None = None) -> int:
@@ -66,6 +65,17 @@ def load_ecb_rates(connection: Connection, edition: ecb.Edition | None = None) -
 	connection.execute(text("analyze exchange_rates"))
 	structlog.get_logger("apg.reference").info("exchange rates loaded", rows=changed)
 	return changed
+
+
+def refresh(admin_url: str) -> int:
+	"""Loads the edition that is installed, if it is a newer one; after each `apg migrate`."""
+	engine = admin_engine(admin_url)
+	try:
+		with engine.begin() as connection:
+			connection.exec_driver_sql("set local role apg_owner")
+			return load_ecb_rates(connection)
+	finally:
+		engine.dispose()
 
 
 def _load_currencies(connection: Connection, codes: Any, *, active: bool) -> None:
