@@ -1,0 +1,150 @@
+"""An import on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from apg.capabilities.plm.imports.columns import Field as ColumnField
+from apg.capabilities.plm.imports.readers import ENCODINGS
+from apg.kernel.texts import _
+from apg.kernel.web.wire import Line
+from apg.platform.reference.currency_codes import CURRENCY_CODES
+
+RESERVED = frozenset({"mpn", "sku", "gtin"})
+
+
+class ImportOptions(BaseModel):
+	"""How the table is to be read; whatever is left out is guessed from the content."""
+
+	model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+	parent: Annotated[Line, Field(max_length=50)] | None = Field(
+		default=None, description="number of the assembly a list of one level belongs to"
+	)
+	decimal: Literal["auto", "point", "comma"] = "auto"
+	currency: str | None = Field(default=None, description="of prices that name none")
+	delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+	encoding: str | None = None
+	header_row: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+	source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,29}$")] = Field(
+		default="import", description="the system the keys of the file come from"
+	)
+
+	@field_validator("currency")
+	@classmethod
+	def _known_currency(cls, value: str | None) -> str | None:
+		if value and value not in CURRENCY_CODES:
+			raise ValueError(_("Give the three letters of ISO 4217, as EUR."))
+		return value or None
+
+	@field_validator("encoding")
+	@classmethod
+	def _known_encoding(cls, value: str | None) -> str | None:
+		if value and value not in ENCODINGS:
+			raise ValueError(_("Choose one of {names}.", names=", ".join(ENCODINGS)))
+		return value or None
+
+	@field_validator("source")
+	@classmethod
+	def _own_source(cls, value: str) -> str:
+		if value in RESERVED:
+			raise ValueError(_("This name has a meaning of its own; choose another one."))
+		return value
+
+
+class ImportPatch(BaseModel):
+	"""What a person corrects: meanings of columns (heading → field or null) and how to read the
+	table. An empty body compares the file with the record anew."""
+
+	model_config = ConfigDict(
+		extra="forbid",
+		str_strip_whitespace=True,
+		json_schema_extra={"examples": [{"columns": {"Menge": "quantity"}, "decimal": "comma"}]},
+	)
+
+	columns: dict[str, ColumnField | None] = Field(default_factory=dict, max_length=1_000)
+	parent: Annotated[Line, Field(max_length=50)] | None = None
+	decimal: Literal["auto", "point", "comma"] | None = None
+	currency: str | None = None
+	delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+	encoding: str | None = None
+	header_row: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+	source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,29}$")] | None = None
+
+
+class Progress(BaseModel):
+	state: str
+	done: int
+	total: int | None
+	rate: float | None
+
+
+class ImportOut(BaseModel):
+	"""`counts` says for parts, lines, prices, identifiers, attributes and substitutes how many are
+	added, changed, removed and (parts, lines) unchanged."""
+
+	import_id: str
+	file_name: str
+	file_size: int
+	file_sha256: str
+	kind: Literal["csv", "inventree"]
+	state: Literal["uploaded", "previewed", "running", "done", "failed", "cancelled"]
+	options: dict[str, Any]
+	counts: dict[str, dict[str, int]]
+	problem_count: int
+	warning_count: int
+	failure: str | None
+	progress: Progress | None
+	previewed_at: datetime | None
+	finished_at: datetime | None
+	created_at: datetime
+	created_by: str | None
+	updated_at: datetime
+
+
+class ColumnOut(BaseModel):
+	heading: str
+	field: str | None
+	confidence: int
+	unit: str | None
+	corrected: bool
+
+
+class ColumnsOut(BaseModel):
+	"""How the columns were understood, the first rows, and which meanings there are."""
+
+	columns: list[ColumnOut]
+	sample: list[list[str]]
+	shape: str | None
+	notes: list[str]
+	fields: list[str]
+
+
+class ProblemOut(BaseModel):
+	severity: Literal["error", "warning"]
+	row: int | None
+	column: str | None
+	value: str | None
+	reason: str
+	remedy: str
+
+
+class FieldChange(BaseModel):
+	field: str
+	old: str | None
+	new: str | None
+
+
+class ChangeOut(BaseModel):
+	"""One part or line; `product_id` is the product itself, or the parent of the line."""
+
+	subject: Literal["part", "line"]
+	kind: Literal["added", "changed", "removed"]
+	row: int | None
+	source_key: str
+	label: str
+	parent: str | None
+	product_id: str | None
+	matched_by: str | None
+	changes: list[FieldChange]
