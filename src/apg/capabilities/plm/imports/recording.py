@@ -26,7 +26,6 @@ from apg.kernel.texts import _
 
 KINDS = {PriceKind.INTERNAL: "internal", PriceKind.SUPPLIER: "purchase"}
 NEUTRAL_KINDS = {stored: kind for kind, stored in KINDS.items()}
-AMOUNT_DECIMALS = Decimal("1e-10")
 DECIMALS = Decimal("1e-6")
 LARGEST = Decimal(10) ** 12
 # field → fewest and most characters; the limits of the API, so that a product can be saved again
@@ -112,9 +111,18 @@ def _prices(part: ImportedPart, problems: Problems) -> tuple[ImportedPrice, ...]
 			continue
 		for text in (price.supplier or "", price.sku or ""):
 			_check_text(text, "prices", IDENTIFIER, part.row, problems)
+		kept = amount.quantize(DECIMALS)
+		if kept != amount:
+			problems.warn(
+				_("The price of one is rounded to {amount}.", amount=plain(kept)),
+				_("Six digits behind the point are kept; use a larger unit if that is too few."),
+				row=part.row,
+				column="prices",
+				value=f"{plain(price.amount)} {price.currency} / {plain(price.per)}",
+			)
 		one = ImportedPrice(
 			price.kind,
-			amount.quantize(AMOUNT_DECIMALS),
+			kept,
 			price.currency,
 			quantity,
 			Decimal(1),

@@ -10,7 +10,6 @@ from sqlalchemy import (
 	Date,
 	Index,
 	Integer,
-	Numeric,
 	Text,
 	UniqueConstraint,
 	text,
@@ -178,8 +177,7 @@ class ItemCost(TenantOwned, Base):
 	kind: Mapped[str] = mapped_column()
 	valid_from: Mapped[datetime] = mapped_column(Date)
 	quantity_break: Mapped[Decimal] = mapped_column(default=Decimal(1))
-	# A price for 500 is kept as the price of one: four more digits, so that nothing visible is lost.
-	amount: Mapped[Decimal] = mapped_column(Numeric(24, 10))
+	amount: Mapped[Decimal] = mapped_column()
 	currency: Mapped[str] = mapped_column()
 	supplier: Mapped[str] = mapped_column(default="", server_default="")
 	sku: Mapped[str] = mapped_column(default="", server_default="")

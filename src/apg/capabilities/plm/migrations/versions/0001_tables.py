@@ -95,7 +95,7 @@ def upgrade() -> None:
 	sa.Column('kind', sa.Text(), nullable=False),
 	sa.Column('valid_from', sa.Date(), nullable=False),
 	sa.Column('quantity_break', sa.Numeric(precision=20, scale=6), nullable=False),
-	sa.Column('amount', sa.Numeric(precision=24, scale=10), nullable=False),
+	sa.Column('amount', sa.Numeric(precision=20, scale=6), nullable=False),
 	sa.Column('currency', sa.Text(), nullable=False),
 	sa.Column('supplier', sa.Text(), server_default='', nullable=False),
 	sa.Column('sku', sa.Text(), server_default='', nullable=False),
