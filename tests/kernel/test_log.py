@@ -127,7 +127,13 @@ async def test_a_long_transaction_that_is_rolled_back_frees_the_others(machine: 
 		async def held_by_the_slow_one() -> bool:
 			async with web.engine.connect() as connection:
 				held = await log.horizon(connection)
-			return held is not None and held.pid == slow.get_server_pid()
+			if held is None or held.pid != slow.get_server_pid():
+				return False
+			assert held.seconds is not None
+			assert held.seconds > 0
+			assert held.role == "apg_app"
+			assert "log_append" in held.doing
+			return True
 
 		await until(held_by_the_slow_one, 60)
 		assert await read(worker) == []

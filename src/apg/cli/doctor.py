@@ -131,12 +131,14 @@ async def _of_log(settings: Settings) -> list[Finding]:
 	try:
 		async with runtime.engine.connect() as connection:
 			held = await log.horizon(connection)
-			old = held is not None and held.seconds > HORIZON_SECONDS
+			age = held.seconds if held else None
+			old = age is not None and age > HORIZON_SECONDS
 			found.append(
 				Finding(
 					"log horizon",
 					"bad" if old else "ok",
-					f"held back {held.seconds:.0f} s by {held.role} ({held.pid})"
+					f"held back {'for an unknown time' if age is None else f'{age:.0f} s'} "
+					f"by {held.role} ({held.pid})"
 					if held
 					else "free",
 					"end that session" if old else "",

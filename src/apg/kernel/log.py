@@ -329,7 +329,7 @@ DDL: tuple[str, ...] = (
 		to="apg_app, apg_worker",
 		options=_BY_INDEX,
 	),
-	# Who holds the horizon back. Names of other roles' sessions need pg_read_all_stats.
+	# Who holds the horizon back; how long, and doing what, needs pg_read_all_stats.
 	*definer(
 		"log_horizon()",
 		"table (seconds double precision, pid integer, role text, place text, doing text)",
@@ -349,9 +349,10 @@ DDL: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-	"""The session that holds every reader back: seconds its transaction is open, and who it is."""
+	"""The session that holds every reader back: seconds its transaction is open (None where the
+	server does not tell us), and who it is."""
 
-	seconds: float
+	seconds: float | None
 	pid: int
 	role: str
 	place: str
@@ -448,4 +449,4 @@ async def horizon(connection: AsyncConnection) -> Horizon | None:
 	if row is None:
 		return None
 	seconds, pid, role, place, doing = cast(Any, row)
-	return Horizon(seconds or 0.0, pid, role or "", place or "", doing or "")
+	return Horizon(seconds, pid, role or "", place or "", doing or "")

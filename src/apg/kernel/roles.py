@@ -115,6 +115,14 @@ def ensure_roles(connection: Any, root: RootKey) -> None:
 	# The owner hands functions over to the roles that run them, but never acts as them.
 	connection.execute(text("grant apg_system, apg_search to apg_owner with inherit false"))
 	connection.execute(text("grant apg_owner to current_user"))
+	# Who holds the horizon of the log back, and how long already. An administrator who may not give
+	# this right away leaves the age unknown, which doctor says.
+	connection.execute(
+		text(
+			"do $$ begin grant pg_read_all_stats to apg_system; "
+			"exception when insufficient_privilege then null; end $$"
+		)
+	)
 
 
 def ensure_schema(connection: Any) -> None:

@@ -29,8 +29,8 @@ async def _horizon(work: Work) -> tuple[str, str, dict[str, Any]]:
 	"""The oldest open writing transaction: while it lasts, no reader sees what came after."""
 	held = await horizon(await work.connection())
 	seconds = held.seconds if held else 0.0
-	details = {"age_seconds": round(seconds, 1)}
-	if seconds > HELD_SECONDS:
+	details = {"age_seconds": None if seconds is None else round(seconds, 1)}
+	if seconds is not None and seconds > HELD_SECONDS:
 		return DEGRADED, _("A long transaction holds the event log back."), details
 	return HEALTHY, _("No long transaction is open."), details
 
