@@ -2,14 +2,17 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from apg.kernel import passwords
 from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
@@ -66,6 +69,17 @@ async def add_person(
 async def add_tenant(runtime: Runtime) -> tuple[str, str]:
 	slug = f"t-{secrets.token_hex(5)}"
 	return await create_tenant(runtime, slug, f"Company {slug}"), slug
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+	"""The real algorithm at a fraction of its cost; its parameters have tests of their own."""
+	held, quick = passwords._argon2, PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))
+	passwords._argon2 = quick
+	passwords._nobodys_hash.cache_clear()
+	yield
+	passwords._argon2 = held
+	passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture

@@ -232,3 +232,36 @@ async def test_the_public_keys_verify_our_tokens(api: httpx.AsyncClient, world: 
 	key = next(jwt.PyJWK(one) for one in keys["keys"] if one["kid"] == kid)
 	claims = jwt.decode(world.alice.token, key.key, algorithms=["EdDSA"], audience="apg")
 	assert claims["sub"] == world.alice.id
+
+
+async def test_a_hash_of_yesterdays_parameters_is_renewed(
+	api: httpx.AsyncClient, world: World
+) -> None:
+	from pwdlib import PasswordHash
+	from pwdlib.hashers.argon2 import Argon2Hasher
+
+	from apg.kernel.migrating import admin_engine
+
+	old = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=128),)).hash(PASSWORD)
+	engine = admin_engine(world.runtime.settings.database_admin_url)
+
+	def stored(new: str | None = None) -> str:
+		with engine.begin() as connection:
+			if new is not None:
+				connection.execute(
+					text("update users set password_hash = :h where id = :id"),
+					{"h": new, "id": world.bob.id},
+				)
+			return str(
+				connection.scalar(
+					text("select password_hash from users where id = :id"), {"id": world.bob.id}
+				)
+			)
+
+	assert stored(old) == old
+	assert (await login(api, world.bob.username)).status_code == 200
+	renewed = stored()
+	assert "m=64,t=1" in renewed
+	assert (await login(api, world.bob.username)).status_code == 200
+	assert stored() == renewed
+	engine.dispose()

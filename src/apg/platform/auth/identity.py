@@ -20,7 +20,18 @@ class IdentityPort:
 		return await standing.roles_of(work, user_id)
 
 	async def people(self, work: Work, user_ids: Collection[str]) -> Mapping[str, Person]:
-		return {row[0]: Person(*row) for row in await users.people(work, user_ids)}
+		default = await users.locale_of_tenant(work)
+		return {
+			row.id: Person(
+				row.id,
+				row.username,
+				row.display_name or row.username,
+				row.email,
+				row.locale or default,
+				row.is_active,
+			)
+			for row in await users.people(work, user_ids)
+		}
 
 	async def members_with(self, work: Work, permission: Permission) -> list[str]:
 		return await users.members_with(work, permission)

@@ -1,31 +1,19 @@
-"""Fields of a posted form: read as typed, then checked by the schema the API uses."""
+"""Fields of a posted form by name, the empty ones left out."""
 
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
 
-from apg.kernel.errors import Invalid, Problem
-from apg.kernel.texts import _
-
-
-async def typed(request: Request, *names: str) -> dict[str, Any]:
-	"""The named fields as typed; left out when empty."""
-	given = await request.form(max_files=0, max_fields=1_000)
-	return {name: text for name in names if (text := str(given.get(name, "")).strip())}
+from apg.kernel.web import forms
+from apg.kernel.work import Work
 
 
-def checked(schema: type[BaseModel], values: dict[str, Any]) -> Any:
-	"""The fields as the schema wants them. Raises Invalid with one Problem per field."""
-	try:
-		return schema.model_validate(values)
-	except ValidationError as error:
-		problems = [
-			Problem(
-				".".join(map(str, one["loc"])) or "form",
-				_("This field is required.") if one["type"] == "missing" else one["msg"],
-				one["type"],
-			)
-			for one in error.errors()
-		]
-		raise Invalid(_("Validation error"), problems=problems) from None
+async def filled(request: Request, work: Work, *names: str) -> dict[str, Any]:
+	"""The named fields that hold more than spaces, without those around."""
+	found = await forms.typed(request, work)
+	return {name: text for name in names if (text := str(found.get(name, "")).strip())}
+
+
+async def chosen(request: Request, name: str) -> list[str]:
+	"""All values of a field that comes many times, such as ticked boxes."""
+	return [one for one in (await request.form()).getlist(name) if isinstance(one, str)]

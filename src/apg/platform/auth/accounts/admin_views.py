@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid, Problem
 from apg.kernel.texts import _
+from apg.kernel.web.forms import checked
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.pages import FormState
 from apg.kernel.web.show import lead_to, show
@@ -15,7 +16,7 @@ from apg.platform.auth.accounts import links
 from apg.platform.auth.accounts.schemas import InvitationIn
 from apg.platform.auth.permissions import USERS_CREATE, USERS_UPDATE
 from apg.platform.auth.roles import service as roles
-from apg.platform.auth.typed_forms import checked, typed
+from apg.platform.auth.typed_forms import chosen, filled
 
 router = Router(include_in_schema=False)
 SHOWN = 200
@@ -46,9 +47,8 @@ async def invitations_page(work: Annotated[Work, allow(USERS_CREATE)]) -> Respon
 
 @router.post("")
 async def invite(request: Request, work: Annotated[Work, allow(USERS_CREATE)]) -> Response:
-	values = await typed(request, "username", "display_name", "email")
-	given = await request.form(max_files=0, max_fields=200)
-	values["roles"] = [str(one) for one in given.getlist("roles")]
+	values = await filled(request, work, "username", "display_name", "email")
+	values["roles"] = await chosen(request, "roles")
 	try:
 		link = await links.invite(work, checked(InvitationIn, values))
 	except Invalid as refused:

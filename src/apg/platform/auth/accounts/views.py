@@ -9,6 +9,7 @@ from markupsafe import Markup
 from apg.kernel.database import load_json
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
+from apg.kernel.web.forms import checked
 from apg.kernel.web.guarded_route import Router, allow, origin_of, runtime_of, signed_in
 from apg.kernel.web.pages import FormState
 from apg.kernel.web.show import lead_to, show
@@ -20,7 +21,7 @@ from apg.platform.auth.api_keys.schemas import ApiKeyIn
 from apg.platform.auth.permissions import KEYS_CREATE
 from apg.platform.auth.roles.service import permissions_known
 from apg.platform.auth.sessions import service as sessions
-from apg.platform.auth.typed_forms import checked, typed
+from apg.platform.auth.typed_forms import chosen, filled
 
 account = Router(include_in_schema=False)
 
@@ -51,7 +52,7 @@ async def account_page(work: Annotated[Work, signed_in()]) -> Response:
 
 @account.post("")
 async def change_profile(request: Request, work: Annotated[Work, signed_in()]) -> Response:
-	values = await typed(request, "display_name", "email", "locale")
+	values = await filled(request, work, "display_name", "email", "locale")
 	whole = {"display_name": "", "email": None, "locale": None} | values
 	try:
 		await service.change_profile(work, checked(ProfilePatch, whole))
@@ -63,7 +64,7 @@ async def change_profile(request: Request, work: Annotated[Work, signed_in()]) -
 
 @account.post("/password")
 async def change_password(request: Request, work: Annotated[Work, signed_in()]) -> Response:
-	given = await request.form(max_files=0, max_fields=20)
+	given = await request.form()
 	values = {name: str(given.get(name, "")) for name in ("current_password", "new_password")}
 	try:
 		new = checked(PasswordIn, values)
@@ -86,7 +87,7 @@ async def _renewed(work: Work, path: str, text: str) -> Response:
 async def switch(request: Request, work: Annotated[Work, signed_in()]) -> Response:
 	"""Another tenant, in a session of its own."""
 	service.person(work)
-	wanted = (await typed(request, "tenant")).get("tenant", "")
+	wanted = (await filled(request, work, "tenant")).get("tenant", "")
 	facts = await sessions.switch(work.runtime, work.principal, wanted)
 	session = await sessions.open_page(runtime_of(request), facts, origin_of(request, "page"))
 	if work.principal.session_id is not None:
@@ -130,7 +131,7 @@ async def start_totp(work: Annotated[Work, signed_in()]) -> Response:
 
 @account.post("/security/totp/confirm")
 async def confirm_totp(request: Request, work: Annotated[Work, signed_in()]) -> Response:
-	values = await typed(request, "code")
+	values = await filled(request, work, "code")
 	try:
 		codes = await service.confirm_totp(work, values.get("code", ""))
 	except Invalid as refused:
@@ -145,7 +146,7 @@ async def confirm_totp(request: Request, work: Annotated[Work, signed_in()]) -> 
 
 @account.post("/security/totp/recovery")
 async def new_recovery_codes(request: Request, work: Annotated[Work, signed_in()]) -> Response:
-	values = await typed(request, "code")
+	values = await filled(request, work, "code")
 	try:
 		codes = await service.new_recovery_codes(work, values.get("code", ""))
 	except Invalid as refused:
@@ -156,7 +157,7 @@ async def new_recovery_codes(request: Request, work: Annotated[Work, signed_in()
 
 @account.post("/security/totp/off")
 async def stop_totp(request: Request, work: Annotated[Work, signed_in()]) -> Response:
-	given = await request.form(max_files=0, max_fields=20)
+	given = await request.form()
 	try:
 		await service.stop_totp(work, str(given.get("password", "")))
 	except Invalid as refused:
@@ -215,9 +216,8 @@ async def keys_page(work: Annotated[Work, allow(KEYS_CREATE)]) -> Response:
 
 @account.post("/keys")
 async def create_key(request: Request, work: Annotated[Work, allow(KEYS_CREATE)]) -> Response:
-	values = await typed(request, "name")
-	given = await request.form(max_files=0, max_fields=1_000)
-	values["scopes"] = [str(one) for one in given.getlist("scopes")]
+	values = await filled(request, work, "name")
+	values["scopes"] = await chosen(request, "scopes")
 	try:
 		made, _told = await api_keys.create(work, checked(ApiKeyIn, values))
 	except Invalid as refused:

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from apg.kernel.database import load_json
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
+from apg.kernel.web.forms import checked
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.lists import ListState
 from apg.kernel.web.pages import FormState
@@ -17,7 +18,7 @@ from apg.kernel.work import Work
 from apg.platform.auth.permissions import ROLES_CREATE, ROLES_DELETE, ROLES_READ, ROLES_UPDATE
 from apg.platform.auth.roles import service
 from apg.platform.auth.roles.schemas import RoleIn, RolePatch
-from apg.platform.auth.typed_forms import checked, typed
+from apg.platform.auth.typed_forms import chosen, filled
 
 ROLES = replace(service.ROLE_LIST, paging="page")
 router = Router(include_in_schema=False)
@@ -68,7 +69,7 @@ async def new_page(work: Annotated[Work, allow(ROLES_CREATE)]) -> Response:
 
 @router.post("/new")
 async def create(request: Request, work: Annotated[Work, allow(ROLES_CREATE)]) -> Response:
-	values = await _typed(request)
+	values = await _typed(request, work)
 	try:
 		role = await service.create(work, checked(RoleIn, values))
 		await work.flush()
@@ -78,11 +79,10 @@ async def create(request: Request, work: Annotated[Work, allow(ROLES_CREATE)]) -
 	return lead_to(work, f"/admin/roles/{role.id}", text=_("Saved"))
 
 
-async def _typed(request: Request) -> dict[str, Any]:
-	values = await typed(request, "name", "title", "requires_totp")
-	given = await request.form(max_files=0, max_fields=2_000)
-	values["permissions"] = [str(one) for one in given.getlist("permissions")]
-	values["requires_totp"] = "true" in given.getlist("requires_totp")
+async def _typed(request: Request, work: Work) -> dict[str, Any]:
+	values = await filled(request, work, "name", "title")
+	values["permissions"] = await chosen(request, "permissions")
+	values["requires_totp"] = "true" in await chosen(request, "requires_totp")
 	return values
 
 
@@ -95,9 +95,9 @@ async def role_page(role_id: str, work: Annotated[Work, allow(ROLES_READ)]) -> R
 async def change(
 	request: Request, role_id: str, work: Annotated[Work, allow(ROLES_UPDATE)]
 ) -> Response:
-	values = await _typed(request)
+	values = await _typed(request, work)
 	values.pop("name", None)
-	if "built_in" in await typed(request, "built_in"):
+	if await chosen(request, "built_in"):
 		values = {"requires_totp": values["requires_totp"]}
 	try:
 		await service.change(work, role_id, checked(RolePatch, values))

@@ -378,6 +378,13 @@ async def people(work: Work, user_ids: Collection[str]) -> Sequence[Any]:
 	return list(rows)
 
 
+async def locale_of_tenant(work: Work) -> str:
+	"""The language of people who chose none."""
+	facts = func.tenant_facts(literal(work.principal.tenant_id, id_type))
+	locale = facts.table_valued("locale", name="facts").c.locale
+	return await work.scalar(select(locale)) or "en"
+
+
 def active_members(work: Work) -> Any:
 	"""Ids of membership and user of everybody who may come in now."""
 	return (

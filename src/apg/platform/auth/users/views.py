@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from apg.kernel.database import load_json
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
+from apg.kernel.web.forms import checked
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.lists import ListState
 from apg.kernel.web.pages import FormState
@@ -15,7 +16,7 @@ from apg.kernel.web.show import lead_to, show
 from apg.kernel.work import Work
 from apg.platform.auth.permissions import USERS_DELETE, USERS_READ, USERS_UPDATE
 from apg.platform.auth.roles import service as roles
-from apg.platform.auth.typed_forms import checked, typed
+from apg.platform.auth.typed_forms import chosen, filled
 from apg.platform.auth.users import service
 from apg.platform.auth.users.schemas import UserPatch
 
@@ -59,12 +60,11 @@ async def change(
 	request: Request, user_id: str, work: Annotated[Work, allow(USERS_UPDATE)]
 ) -> Response:
 	fields = ("display_name", "email", "locale", "is_active", "valid_until")
-	values = await typed(request, *fields)
-	given = await request.form(max_files=0, max_fields=200)
-	whole: dict[str, Any] = {**values, "roles": [str(one) for one in given.getlist("roles")]}
+	values = await filled(request, work, *fields)
+	whole: dict[str, Any] = {**values, "roles": await chosen(request, "roles")}
 	whole.setdefault("is_active", "false")
 	whole["valid_until"] = f"{whole['valid_until']}T23:59:59Z" if "valid_until" in whole else None
-	if given.get("at_home") == "true":
+	if await chosen(request, "at_home") == ["true"]:
 		whole = {"display_name": "", "email": None, "locale": None} | whole
 	try:
 		await service.change(work, user_id, checked(UserPatch, whole))
