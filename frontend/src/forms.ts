@@ -109,7 +109,8 @@ export function start(): void {
 		for (const form of dirty) if (!form.isConnected) dirty.delete(form);
 	});
 	document.addEventListener("htmx:responseError", (event) => {
-		if ((event as CustomEvent<{ xhr: XMLHttpRequest }>).detail.xhr.status === 401) one<HTMLDialogElement>("#session-ended")?.showModal();
+		const { elt, xhr } = (event as CustomEvent<{ elt: Element; xhr: XMLHttpRequest }>).detail;
+		if (xhr.status === 401 && !elt.matches("[data-quiet]")) one<HTMLDialogElement>("#session-ended:not([open])")?.showModal();
 	});
 	one<HTMLDialogElement>("#session-ended")?.addEventListener("close", () => void renewToken());
 	addEventListener("beforeunload", (event) => {

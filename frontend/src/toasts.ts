@@ -56,12 +56,14 @@ export function start(): void {
 		toast(text, kind in SIGNS ? kind : "info");
 	});
 	const said = one("#toasts")?.dataset ?? {};
-	document.addEventListener("htmx:sendError", () => toast(said["offline"] ?? "No connection", "warn"));
-	document.addEventListener("htmx:timeout", () => toast(said["offline"] ?? "No connection", "warn"));
+	// what the shell asks for by itself fails in silence: nobody waits for it
+	const quiet = (event: Event): boolean => event.target instanceof Element && event.target.matches("[data-quiet], [hx-trigger^='every']");
+	for (const name of ["htmx:sendError", "htmx:timeout"])
+		document.addEventListener(name, (event) => quiet(event) || toast(said["offline"] ?? "No connection", "warn"));
 	document.addEventListener("htmx:responseError", (event) => {
 		const { xhr } = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail;
 		const told = (xhr.getResponseHeader("HX-Trigger") ?? "").includes("apg:toast");
-		if (xhr.status !== 401 && !told) toast(said["failed"] ?? `Error ${xhr.status}`, "bad");
+		if (xhr.status !== 401 && !told && !quiet(event)) toast(said["failed"] ?? `Error ${xhr.status}`, "bad");
 	});
 	left();
 }
