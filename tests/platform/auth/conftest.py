@@ -71,7 +71,7 @@ async def add_tenant(runtime: Runtime) -> tuple[str, str]:
 	return await create_tenant(runtime, slug, f"Company {slug}"), slug
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick_hashes() -> Iterator[None]:
 	"""The real algorithm at a fraction of its cost; its parameters have tests of their own."""
 	held, quick = passwords._argon2, PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))

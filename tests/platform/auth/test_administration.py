@@ -202,6 +202,50 @@ async def test_erasing_leaves_the_id_and_nothing_else(api: httpx.AsyncClient, wo
 	assert gone.status_code == 404
 
 
+async def test_who_left_comes_back_with_nothing_of_before(
+	api: httpx.AsyncClient, world: World
+) -> None:
+	await give(world, world.bob, "integrator")
+	made = await api.post(
+		"/api/v1/api-keys", json={"name": "x", "scopes": ["*"]}, headers=world.bob.headers
+	)
+	key = {"Authorization": f"Bearer {made.json()['key']}"}
+	assert (await api.get("/api/v1/api-keys", headers=key)).status_code == 200
+	path = f"/api/v1/users/{world.bob.id}"
+	assert (await api.delete(path, headers=world.alice.headers)).status_code == 204
+	for headers in (key, world.bob.headers):
+		assert (await api.get("/api/v1/api-keys", headers=headers)).status_code == 401
+	system = Principal.system(world.bob.tenant_id)
+	async with open_work(world.runtime, system, action="tests", origin="cli") as work:
+		await users.join(work, world.bob.id, ["integrator"])
+	await world.runtime.state["authenticator"].catch_up()
+	for headers in (key, world.bob.headers):
+		assert (await api.get("/api/v1/api-keys", headers=headers)).status_code == 401
+	token = (
+		await api.post(
+			"/api/v1/auth/login", json={"username": world.bob.username, "password": PASSWORD}
+		)
+	).json()["access_token"]
+	fresh = {"Authorization": f"Bearer {token}"}
+	assert (await api.get("/api/v1/api-keys", headers=fresh)).status_code == 200
+
+
+async def test_a_secret_is_not_kept_for_repetition(api: httpx.AsyncClient, world: World) -> None:
+	body = {"name": "x", "scopes": ["*"]}
+	headers = {**world.alice.headers, "Idempotency-Key": secrets.token_hex(8)}
+	made = await api.post("/api/v1/api-keys", json=body, headers=headers)
+	again = await api.post("/api/v1/api-keys", json=body, headers=headers)
+	assert (made.status_code, again.status_code) == (201, 201)
+	assert again.headers["idempotency-replayed"] == "true"
+	assert again.content == b""
+	kept = rows(
+		world, "select body from idempotency_keys where tenant_id = :t", t=world.alice.tenant_id
+	)
+	assert [bytes(row[0] or b"") for row in kept] == [b""]
+	listed = await api.get("/api/v1/api-keys", headers=world.alice.headers)
+	assert len(listed.json()) == 1
+
+
 async def test_an_account_is_looked_after_at_home(api: httpx.AsyncClient, world: World) -> None:
 	system = Principal.system(world.charlie.tenant_id)
 	async with open_work(world.runtime, system, action="tests", origin="cli") as work:

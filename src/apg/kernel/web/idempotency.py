@@ -70,7 +70,9 @@ async def once(
 			return given
 	except AppError as error:
 		if error.status < 500 and not isinstance(error, _Reused):
-			await _keep_refusal(runtime, principal, action, origin, request, scope, fingerprint, error)
+			await _keep_refusal(
+				runtime, principal, action, origin, request, scope, fingerprint, error
+			)
 		raise
 
 
@@ -111,6 +113,8 @@ async def _claim(work: Work, scope: str, fingerprint: str) -> Response | None:
 
 async def _keep(work: Work, scope: str, given: Response) -> None:
 	body = bytes(given.body)
+	if given.status_code < 400 and given.headers.get("cache-control") == "no-store":
+		body = b""  # a secret that is shown once: nobody keeps it, so a repetition has none
 	await work.execute(
 		text(
 			"update idempotency_keys set status = :status, headers = cast(:headers as jsonb), "

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from apg.kernel import security_events
 from apg.kernel.errors import Invalid, NotFound, PermissionDenied
@@ -129,6 +129,17 @@ async def revoke(work: Work, key_id: str) -> None:
 	if key.revoked_at is None:
 		key.revoked_at = utc_now()
 		work.after_commit(lambda: _revoked(work))
+
+
+async def revoke_all_of(work: Work, user_id: str) -> None:
+	"""Ends every key of a member, who leaves."""
+	await work.flush()
+	await work.execute(
+		update(ApiKey)
+		.where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+		.values(revoked_at=utc_now(), updated_at=utc_now(), updated_by=work.principal.user_id)
+		.execution_options(bulk=True, synchronize_session=False)
+	)
 
 
 async def _revoked(work: Work) -> None:

@@ -273,6 +273,21 @@ async def _ended(work: Work) -> None:
 	await _record(work.runtime, "session_revoked", work.principal, work.origin)
 
 
+async def end_here(work: Work, user_id: str, reason: str) -> None:
+	"""Ends every session of a member in the bound tenant, and in no other."""
+	await work.flush()
+	await work.execute(
+		update(Session)
+		.where(
+			Session.user_id == user_id,
+			Session.tenant_id == work.principal.tenant_id,
+			Session.revoked_at.is_(None),
+		)
+		.values(revoked_at=utc_now(), revoked_reason=reason)
+		.execution_options(bulk=True, synchronize_session=False)
+	)
+
+
 async def end_all(work: Work, user_id: str, reason: str, *, but: str | None = None) -> int:
 	"""Ends every session of a person in every tenant, but for one; answers how many."""
 	await work.flush()

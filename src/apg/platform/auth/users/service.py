@@ -17,8 +17,9 @@ from apg.kernel.stamps import is_id, new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work
+from apg.platform.auth.api_keys import service as api_keys
 from apg.platform.auth.roles import service as roles
-from apg.platform.auth.sessions.service import noticed
+from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users.models import Membership, User
 from apg.platform.auth.users.schemas import UserIn, UserPatch, plain_username
 
@@ -255,7 +256,7 @@ async def create(work: Work, new: UserIn) -> str:
 
 async def change(work: Work, user_id: str, patch: UserPatch) -> None:
 	"""Raises NotAtHome for fields of an account made elsewhere, LastAdministrator, CannotGrant."""
-	noticed(work)
+	sessions.noticed(work)
 	member = await membership_of(work, user_id, lock=True)
 	given = patch.model_fields_set
 	account = given & {"display_name", "email", "locale"}
@@ -289,6 +290,8 @@ async def _change_access(
 		if not patch.is_active and member.user_id == work.principal.user_id:
 			raise NotYourself(_("You cannot switch off your own access; ask somebody else."))
 		narrower = not patch.is_active
+		if narrower:
+			await sessions.end_here(work, member.user_id, "switched_off")
 		member.is_active = patch.is_active
 		event = UserJoined if patch.is_active else UserLeft
 		work.publish(event(user_id=member.user_id))
@@ -312,12 +315,15 @@ async def keep_administrator_if_one(work: Work, member: Membership) -> None:
 
 async def remove(work: Work, user_id: str) -> None:
 	"""Ends the membership; the account stays, and so does what the person did."""
-	noticed(work)
+	sessions.noticed(work)
 	member = await membership_of(work, user_id, lock=True)
 	if user_id == work.principal.user_id:
 		raise NotYourself(_("You cannot remove yourself; ask somebody else."))
 	was_administrator = roles.ADMINISTRATOR in await roles.give(work, member.id, ())
 	member.is_active = False
+	# So that neither comes to life again when the person is invited anew.
+	await sessions.end_here(work, user_id, "left")
+	await api_keys.revoke_all_of(work, user_id)
 	if was_administrator:
 		await roles.keep_an_administrator(work)
 	work.publish(UserLeft(user_id=user_id))
@@ -328,7 +334,7 @@ async def erase(work: Work, user_id: str) -> None:
 
 	Raises NotAtHome where the account was made elsewhere, LastAdministrator.
 	"""
-	noticed(work)
+	sessions.noticed(work)
 	member = await membership_of(work, user_id, lock=True)
 	user = await user_of(work, user_id)
 	if user.home_tenant_id != work.principal.tenant_id:
