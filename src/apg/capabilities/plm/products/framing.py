@@ -1,0 +1,130 @@
+"""What stands around every page of one product: its head, its tabs, what this person may do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.products import reading, service
+from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, Revision
+from apg.kernel.database import load_json
+from apg.kernel.errors import NotFound
+from apg.kernel.stamps import is_id
+from apg.kernel.texts import _
+from apg.kernel.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+	"""What the person may do with products, for buttons that are shown or not."""
+
+	create: bool
+	update: bool
+	delete: bool
+	release: bool
+	structure: bool
+	lines: bool
+	costs: bool
+	prices: bool
+
+	@classmethod
+	def of(cls, work: Work) -> "May":
+		allowed = work.principal.may
+		return cls(
+			create=allowed(may.PRODUCTS_CREATE),
+			update=allowed(may.PRODUCTS_UPDATE),
+			delete=allowed(may.PRODUCTS_DELETE),
+			release=allowed(may.PRODUCTS_RELEASE),
+			structure=allowed(may.STRUCTURES_READ),
+			lines=allowed(may.STRUCTURES_UPDATE),
+			costs=allowed(may.COSTS_READ),
+			prices=allowed(may.COSTS_UPDATE),
+		)
+
+
+async def product_of(work: Work, product_id: str, revision: str | None = None) -> dict[str, Any]:
+	"""The product with the revision asked for (label or id), deleted ones too; `etag` beside it."""
+	if not is_id(product_id):
+		raise NotFound(_("{what} not found", what=_("product")))
+	chosen = await service.revision_of(work, product_id, label=revision) if revision else None
+	statement = (
+		reading.select_products(chosen)
+		.where(Item.id == product_id)
+		.add_columns(
+			Item.target_currency.label("target_currency"),
+			Item.deleted_at.label("deleted_at"),
+			Item.current_revision_id.label("current_revision_id"),
+		)
+	)
+	found = await work.read_one(statement, Item)
+	return {**load_json(found.body), "etag": found.etag}
+
+
+async def frame(
+	work: Work, product_id: str, tab: str, revision: str | None = None
+) -> dict[str, Any]:
+	"""The context of `plm/products/_product.html`. Raises NotFound."""
+	product = await product_of(work, product_id, revision)
+	rights = May.of(work)
+	base = f"/plm/products/{product_id}"
+	of = f"?revision={product['revision_id']}" if revision else ""
+	counts = await _counts(work, product_id)
+	tabs: list[tuple[Any, ...]] = []
+	if rights.structure:
+		tabs.append(("structure", _("Structure"), f"{base}{of}"))
+	tabs.append(("facts", _("Facts"), f"{base}/facts{of}"))
+	if rights.costs:
+		tabs.append(("costs", _("Costs"), f"{base}/costs{of}", counts["costs"]))
+	if rights.structure:
+		tabs.append(("where-used", _("Where used"), f"{base}/where-used{of}"))
+	tabs.append(("revisions", _("Revisions"), f"{base}/revisions{of}", counts["revisions"]))
+	tabs.append(("identifiers", _("Identifiers"), f"{base}/identifiers{of}", counts["identifiers"]))
+	tabs.append(("history", _("History"), f"{base}/history{of}"))
+	return {
+		"product": product,
+		"may": rights,
+		"tab": tab,
+		"tabs": tabs,
+		"base": base,
+		"of_revision": of,
+		"has_working": bool(counts["working"]),
+		"is_current": product["revision_id"] == product["current_revision_id"],
+	}
+
+
+async def _counts(work: Work, product_id: str) -> dict[str, int]:
+	def of(entity: Any, *more: Any) -> Any:
+		return (
+			select(func.count())
+			.select_from(entity)
+			.where(entity.item_id == product_id, *more)
+			.scalar_subquery()
+		)
+
+	row = await work.execute(
+		select(
+			of(ItemCost).label("costs"),
+			of(Identifier).label("identifiers"),
+			of(Revision, Revision.state != "cancelled").label("revisions"),
+			of(Revision, Revision.state == "working", Revision.change_id.is_(None)).label(
+				"working"
+			),
+		)
+	)
+	return dict(row.mappings().one())
+
+
+async def rows_of(work: Work, product_id: str) -> dict[str, list[str]]:
+	"""The ids of all rows that belong to the product, by table: what its history is asked by."""
+	found: dict[str, list[str]] = {Item.__tablename__: [product_id]}
+	for entity in (Revision, ItemCost, Identifier):
+		ids = await work.scalars(select(entity.id).where(entity.item_id == product_id))
+		found[entity.__tablename__] = [str(one) for one in ids]
+	return found
+
+
+async def leaves_behind(work: Work, product_id: str) -> dict[str, int]:
+	"""What a deletion takes out of sight: how many revisions, costs and identifiers."""
+	counts = await _counts(work, product_id)
+	return {name: counts[name] for name in ("revisions", "costs", "identifiers")}
