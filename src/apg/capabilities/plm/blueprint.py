@@ -1,13 +1,16 @@
 """Product lifecycle management on one screen: start reading here."""
 
-from apg.capabilities.plm import permissions
+from apg.capabilities.plm import home, menu, permissions
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
+from apg.capabilities.plm.imports import api as imports_api
+from apg.capabilities.plm.imports import tasks as imports_tasks
 from apg.capabilities.plm.products import api as products_api
+from apg.capabilities.plm.products import views as products_views
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.structures import models as _structures  # noqa: F401 - tables
 from apg.contracts import plm as contract
-from apg.kernel.capability import Api, Capability
+from apg.kernel.capability import Api, Capability, Pages
 
 capability = Capability(
 	name="product_lifecycle_management",
@@ -42,13 +45,16 @@ capability = Capability(
 	),
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
-	apis=(Api("/api/v1/plm", (health_api.router, products_api.router), envelope="ok"),),
+	apis=(Api("/api/v1/plm", (health_api.router, products_api.router, imports_api.router), envelope="ok"),),
+	pages=(Pages("/plm", (products_views.router,), menu.PRODUCTS),),
+	home=home.CARDS,
 	publishes=(
 		contract.ProductCreated,
 		contract.ProductUpdated,
 		contract.ProductReleased,
 		contract.StructureChanged,
 	),
+	tasks=(imports_tasks.preview_import, imports_tasks.take_over_import),
 	health=health.CHECKS,
 	settings=PlmSettings,
 	migrations="migrations",
