@@ -87,7 +87,9 @@ def rendered(connection: Any, upgrade: ops.UpgradeOps, models: dict[str, Any]) -
 			if getattr(protection, name) != getattr(Protect(), name)
 		]
 		body.append(f'protect(op, "{op.table_name}"{"".join(", " + o for o in options)})')
-	return "\n".join("\t" + line.lstrip("\t") if line.startswith("op") else "\t" + line for line in body)
+	return "\n".join(
+		"\t" + line.lstrip("\t") if line.startswith("op") else "\t" + line for line in body
+	)
 
 
 NOT_OWNED = frozenset({"tenants", "users"})

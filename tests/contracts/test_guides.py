@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from tests.people import People, make_person
+
 from apg.app import composition
 from apg.capabilities.esg.settings import EsgSettings
 from apg.kernel.permissions import Permission
 from apg.kernel.settings import Settings
-from fastapi import FastAPI
-
-from tests.people import People, make_person
 
 METRIC: dict[str, Any] = {
 	"name": "Carbon emissions, scope 1",
@@ -58,8 +58,12 @@ class Stage:
 	async def get(self, path: str, who: str = "alice", **headers: str) -> httpx.Response:
 		return await self.client.get(path, headers=getattr(self.people, who).by(**headers))
 
-	async def post(self, path: str, body: Any, who: str = "alice", **headers: str) -> httpx.Response:
-		return await self.client.post(path, json=body, headers=getattr(self.people, who).by(**headers))
+	async def post(
+		self, path: str, body: Any, who: str = "alice", **headers: str
+	) -> httpx.Response:
+		return await self.client.post(
+			path, json=body, headers=getattr(self.people, who).by(**headers)
+		)
 
 	async def metric(self) -> dict[str, Any]:
 		made = await self.post("/api/v1/esg/metrics", METRIC)
@@ -106,7 +110,9 @@ def _setting(name: str, value: str, read: Callable[[], Any], wanted: Any) -> Non
 
 
 _setting("APG_ENV", "development", lambda: Settings().env, "development")
-_setting("APG_DATABASE_URL", "postgresql://h/d", lambda: Settings().database_url, "postgresql://h/d")
+_setting(
+	"APG_DATABASE_URL", "postgresql://h/d", lambda: Settings().database_url, "postgresql://h/d"
+)
 _setting("APG_REDIS_URL", "redis://h", lambda: Settings().redis_url, "redis://h")
 _setting("APG_SECRET_KEY", "x", lambda: Settings().secret_key, "x")
 _setting("ESG_AI_ENABLED", "false", lambda: EsgSettings().ai_enabled, False)
@@ -215,12 +221,17 @@ async def rate_headers(stage: Stage) -> None:
 @row("B4 POST /metrics 201")
 async def create_metric(stage: Stage) -> None:
 	body = await stage.metric()
-	assert {name: body[name] for name in METRIC} == METRIC | {"target_value": 10000, "baseline_value": 15000}
+	assert {name: body[name] for name in METRIC} == METRIC | {
+		"target_value": 10000,
+		"baseline_value": 15000,
+	}
 
 
 @row("B4 POST /metrics 422 with details")
 async def refuse_metric(stage: Stage) -> None:
-	refused = await stage.post("/api/v1/esg/metrics", {"name": "", "code": "invalid code", "metric_type": "no"})
+	refused = await stage.post(
+		"/api/v1/esg/metrics", {"name": "", "code": "invalid code", "metric_type": "no"}
+	)
 	assert refused.status_code == 422
 	assert refused.json()["details"]
 
@@ -266,7 +277,12 @@ async def measurement(stage: Stage) -> None:
 @row("B4 POST /targets", issue="E (targets)")
 async def create_target(stage: Stage) -> None:
 	metric = await stage.metric()
-	body = {"name": "Halve it", "metric_id": metric["id"], "target_value": 1, "target_date": "2030-12-31"}
+	body = {
+		"name": "Halve it",
+		"metric_id": metric["id"],
+		"target_value": 1,
+		"target_date": "2030-12-31",
+	}
 	assert (await stage.post("/api/v1/esg/targets", body)).status_code == 201
 
 
@@ -340,7 +356,9 @@ async def targeted(stage: Stage) -> None:
 	from apg.kernel.work import open_work
 
 	runtime, bob = stage.app.state.runtime, stage.people.bob
-	async with open_work(runtime, stage.people.alice.principal, action="test", origin="task") as work:
+	async with open_work(
+		runtime, stage.people.alice.principal, action="test", origin="task"
+	) as work:
 		await work.port(Notifications).send(
 			work, Message(bob.user_id, "esg_update", "A value changed", priority=Priority.NORMAL)
 		)
@@ -377,8 +395,12 @@ async def roles(stage: Stage) -> None:
 	person = await make_person(
 		stage.app.state.runtime, stage.people.alice.tenant_id, "erin", ("esg_viewer",)
 	)
-	assert (await stage.client.get("/api/v1/esg/metrics", headers=person.headers)).status_code == 200
-	assert (await stage.client.post("/api/v1/esg/metrics", headers=person.headers, json=METRIC)).status_code == 403
+	assert (
+		await stage.client.get("/api/v1/esg/metrics", headers=person.headers)
+	).status_code == 200
+	assert (
+		await stage.client.post("/api/v1/esg/metrics", headers=person.headers, json=METRIC)
+	).status_code == 403
 
 
 @row("B6 audit of creating a metric")
@@ -408,7 +430,9 @@ async def _exposed(stage: Stage, name: str) -> None:
 
 @row("B12 esg_requests_total")
 async def requests_total(stage: Stage) -> None:
-	await _exposed(stage, 'esg_requests_total{endpoint="/api/v1/esg/metrics",method="POST",status="201"}')
+	await _exposed(
+		stage, 'esg_requests_total{endpoint="/api/v1/esg/metrics",method="POST",status="201"}'
+	)
 
 
 @row("B12 esg_request_duration_seconds")
@@ -433,6 +457,7 @@ async def json_logs(stage: Stage) -> None:
 	import io
 
 	import orjson
+
 	from apg.kernel.observe import configure_logging
 
 	stream = io.BytesIO()
@@ -558,7 +583,11 @@ async def refuse_product(stage: Stage) -> None:
 	refused = await stage.post("/api/v1/plm/products", PRODUCT | {"product_name": "x"})
 	body = refused.json()
 	assert refused.status_code == 400
-	assert (body["success"], body["error"], body["error_code"]) == (False, "Validation error", "VALIDATION_ERROR")
+	assert (body["success"], body["error"], body["error_code"]) == (
+		False,
+		"Validation error",
+		"VALIDATION_ERROR",
+	)
 	assert body["details"]["product_name"]
 	assert {"request_id", "timestamp"} <= set(body["meta"])
 
@@ -583,7 +612,9 @@ async def create_twin(stage: Stage) -> None:
 
 @row("C4 /plm/changes/{id}/approve", issue="D (changes)")
 async def approve_link(stage: Stage) -> None:
-	answer = await stage.post(f"/api/v1/plm/changes/{stage.people.alice.user_id}/approve", {"comments": ""})
+	answer = await stage.post(
+		f"/api/v1/plm/changes/{stage.people.alice.user_id}/approve", {"comments": ""}
+	)
 	assert answer.json()["error_code"] == "CHANGE_NOT_FOUND"
 
 

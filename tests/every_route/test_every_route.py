@@ -7,17 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy import text
+from tests.people import People, Person, make_people
+
 from apg.app import composition, make_app
 from apg.kernel.settings import Settings
 from apg.kernel.stamps import new_id
 from apg.kernel.testing import TEST_SECRET
 from apg.kernel.web.guarded_route import Guard, guard_of, is_public
 from apg.kernel.work import open_work
-from fastapi import FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts
-from sqlalchemy import text
-
-from tests.people import People, Person, make_people
 
 UNREAD = 100_000_000
 
@@ -117,7 +117,10 @@ async def raw(
 		"raw_path": path.encode(),
 		"query_string": b"",
 		"root_path": "",
-		"headers": [(b"host", b"testserver"), *((k.lower().encode(), v.encode()) for k, v in headers.items())],
+		"headers": [
+			(b"host", b"testserver"),
+			*((k.lower().encode(), v.encode()) for k, v in headers.items()),
+		],
 		"client": ("127.0.0.1", 1),
 		"server": ("testserver", 80),
 		"app": app,
@@ -131,7 +134,11 @@ async def test_anonymous_is_refused_and_nothing_is_read(app: FastAPI, place: int
 	method, path, _guard = GUARDED[place]
 	for headers in (
 		{"accept": "application/json"},
-		{"accept": "application/json", "content-type": "application/json", "content-length": str(UNREAD)},
+		{
+			"accept": "application/json",
+			"content-type": "application/json",
+			"content-length": str(UNREAD),
+		},
 		{"accept": "application/json", "content-type": "multipart/form-data; boundary=x"},
 		{"accept": "application/json", "authorization": "Bearer forged"},
 	):
@@ -154,7 +161,13 @@ async def counts(app: FastAPI, person: Person) -> dict[str, int]:
 	) as work:
 		return {
 			name: int(await work.scalar(text(f"select count(*) from {name}")))
-			for name in ("audit_entries", "plm_items", "plm_lines", "esg_metrics", "esg_measurements")
+			for name in (
+				"audit_entries",
+				"plm_items",
+				"plm_lines",
+				"esg_metrics",
+				"esg_measurements",
+			)
 		}
 
 
@@ -185,13 +198,21 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 		made = await client.post(
 			"/api/v1/plm/products",
 			headers=alice.headers,
-			json={"product_name": f"Part {number}", "product_type": "manufactured", "current_cost": number},
+			json={
+				"product_name": f"Part {number}",
+				"product_type": "manufactured",
+				"current_cost": number,
+			},
 		)
 		data = made.json()["data"]
-		ids |= {"product_id": data["product_id"], "revision_id": data["revision_id"]} if number == 1 else {
-			"child": data["product_id"]
-		}
-	costs = await client.get(f"/api/v1/plm/products/{ids['product_id']}/costs", headers=alice.headers)
+		ids |= (
+			{"product_id": data["product_id"], "revision_id": data["revision_id"]}
+			if number == 1
+			else {"child": data["product_id"]}
+		)
+	costs = await client.get(
+		f"/api/v1/plm/products/{ids['product_id']}/costs", headers=alice.headers
+	)
 	ids["cost_id"] = costs.json()["data"][0]["cost_id"]
 	named = await client.post(
 		f"/api/v1/plm/products/{ids['product_id']}/identifiers",
@@ -231,7 +252,10 @@ def example_of(app: FastAPI, method: str, path: str) -> Any:
 ITEMS = [
 	(method, path)
 	for method, path, guard in GUARDED
-	if "{" in path and path.startswith("/api/") and guard is not None and guard.permission is not None
+	if "{" in path
+	and path.startswith("/api/")
+	and guard is not None
+	and guard.permission is not None
 ]
 
 
@@ -317,7 +341,9 @@ async def test_a_capability_that_is_off_is_not_there(
 			break
 		await asyncio.sleep(0.1)
 	assert answer.status_code == 404
-	assert (await client.get("/api/v1/plm/products", headers=people.alice.headers)).status_code == 200
+	assert (
+		await client.get("/api/v1/plm/products", headers=people.alice.headers)
+	).status_code == 200
 
 
 def test_every_body_has_an_example(app: FastAPI) -> None:

@@ -1,19 +1,20 @@
 """Generated from the database: what protects each table, with no table forgotten."""
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
 from apg.kernel.migrating import admin_engine
 from apg.kernel.roles import PRIVILEGED_FUNCTIONS
 from apg.kernel.runtime import Runtime
 from apg.kernel.tenancy import WITHOUT_TENANT
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
 
 OURS = "c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
 MACHINERY = ("alembic_version_", "procrastinate_")
 
 
 @pytest.fixture(scope="module")
-def catalogue(admin_url: str):  # noqa: ANN201
+def catalogue(admin_url: str):
 	engine = admin_engine(admin_url)
 	with engine.connect() as connection:
 		yield connection
@@ -37,7 +38,9 @@ def tables(connection: Connection, *, partitions: bool = False) -> list[str]:
 
 def test_every_table_has_a_tenant_or_a_reason(catalogue: Connection) -> None:
 	known = set(tables(catalogue)) | set(tables(catalogue, partitions=True))
-	everything = {row[0] for row in catalogue.execute(text(f"select relname from pg_class c where {OURS}"))}
+	everything = {
+		row[0] for row in catalogue.execute(text(f"select relname from pg_class c where {OURS}"))
+	}
 	without = {
 		name
 		for name in everything - known
@@ -74,7 +77,9 @@ def test_one_permissive_policy_binds_reading_and_writing(catalogue: Connection) 
 		assert any(p[1] == "RESTRICTIVE" for p in policies), f"{name} does not restrict the reach"
 		for policy in policies:
 			if policy[1] == "PERMISSIVE" and policy[2] in ("ALL", "INSERT", "UPDATE", "DELETE"):
-				assert "current_tenant_id" in f"{policy[3]}{policy[4]}", f"{name}: {policy[0]} is open"
+				assert "current_tenant_id" in f"{policy[3]}{policy[4]}", (
+					f"{name}: {policy[0]} is open"
+				)
 
 
 def test_foreign_keys_never_leave_the_tenant(catalogue: Connection) -> None:
@@ -133,7 +138,9 @@ def test_partitions_and_secrets_are_closed_to_the_application(catalogue: Connect
 		)
 	}
 	open_partitions = {
-		(table, right) for table, right in granted if table in set(tables(catalogue, partitions=True))
+		(table, right)
+		for table, right in granted
+		if table in set(tables(catalogue, partitions=True))
 	}
 	assert open_partitions == set()
 	app_only = {

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy.schema import CreateIndex, CreateTable
+
 from apg.app import make_runtime
 from apg.kernel.composition import compose
 from apg.kernel.errors import Unauthenticated
@@ -16,9 +19,6 @@ from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.stamps import new_id
 from apg.kernel.tenancy import protect_sql
-from fastapi import FastAPI
-from sqlalchemy.schema import CreateIndex, CreateTable
-
 from tests.kernel import sample
 
 
@@ -34,7 +34,12 @@ class Cast:
 	def fresh(cls) -> "Cast":
 		enabled = frozenset({"sample"})
 		alice = Principal(
-			"user", new_id(), new_id(), "alice", permissions=frozenset({"sample.*"}), enabled=enabled
+			"user",
+			new_id(),
+			new_id(),
+			"alice",
+			permissions=frozenset({"sample.*"}),
+			enabled=enabled,
 		)
 		bob = replace(alice, user_id=new_id(), username="bob", permissions=frozenset())
 		charlie = replace(alice, tenant_id=new_id(), user_id=new_id(), username="charlie")

@@ -1,8 +1,10 @@
 """A kernel of its own for tests of the machinery: committed rows, several roles, two tenants."""
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import asyncpg
@@ -28,6 +30,7 @@ ALPHA = "018f0000-0000-7000-8000-00000000000a"
 BETA = "018f0000-0000-7000-8000-00000000000b"
 GAMMA = "018f0000-0000-7000-8000-0000000000ba"  # in the shard of ALPHA
 ROOT = RootKey.parse(TEST_SECRET)
+MIGRATING = Path(__file__).resolve().parents[2] / ".apg-test" / "template.lock"
 
 EFFECTS = (
 	"create table effects (tenant_id uuid not null, seq bigserial, who text not null, "
@@ -152,7 +155,10 @@ def machine_url(server_url: str) -> Iterator[str]:
 	engine = admin_engine(server_url)
 	with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
 		connection.exec_driver_sql(f'create database "{name}"')
-		migrate(f"{base}/{name}", Composition(()), ROOT)
+		# Roles belong to the whole server, which the other runs share: one migration at a time.
+		with MIGRATING.open("w") as lock:
+			fcntl.flock(lock, fcntl.LOCK_EX)
+			migrate(f"{base}/{name}", Composition(()), ROOT)
 		inside = admin_engine(f"{base}/{name}")
 		with inside.begin() as prepared:
 			for statement in EFFECTS:

@@ -3,6 +3,11 @@
 from decimal import Decimal
 from typing import Annotated
 
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Select, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
 from apg.kernel.capability import Api, Capability
 from apg.kernel.database import Base
 from apg.kernel.errors import human
@@ -13,10 +18,6 @@ from apg.kernel.web.envelopes import bare, bare_page, ok
 from apg.kernel.web.guarded_route import Router, allow, public
 from apg.kernel.web.wire import Amount, Line
 from apg.kernel.work import Work
-from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Select, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column
 
 READ = Permission("sample", "notes", "read")
 WRITE = Permission("sample", "notes", "update")
@@ -32,7 +33,9 @@ class Note(TenantOwned, Base):
 	secret: Mapped[str | None] = mapped_column()
 	__table_args__ = (
 		UniqueConstraint(
-			"tenant_id", "title", name="uq_sample_notes_title",
+			"tenant_id",
+			"title",
+			name="uq_sample_notes_title",
 			info=human("TITLE_TAKEN", "Another note has this title.", "title"),
 		),
 	)
@@ -64,7 +67,9 @@ router = Router()
 
 
 @router.get("/notes")
-async def list_notes(request: Request, work: Annotated[Work, allow(READ)], limit: int = 50) -> Response:
+async def list_notes(
+	request: Request, work: Annotated[Work, allow(READ)], limit: int = 50
+) -> Response:
 	statement = select_notes().order_by(Note.title)
 	page = await work.read_list(statement, limit=limit)
 	return bare_page(request, page, limit=limit, offset=0)
@@ -81,7 +86,9 @@ async def write_note(body: NoteIn, work: Annotated[Work, allow(WRITE)]) -> Respo
 	note = work.add(Note(title=body.title, amount=body.amount, secret=body.secret))
 	await work.flush()
 	work.publish(NoteWritten(note_id=note.id))
-	return bare(work, await work.read_one(select_notes().where(Note.id == note.id), Note), status=201)
+	return bare(
+		work, await work.read_one(select_notes().where(Note.id == note.id), Note), status=201
+	)
 
 
 @router.put("/notes/{note_id}")

@@ -3,12 +3,12 @@
 import re
 
 import httpx
-from apg.kernel.migrating import admin_engine
-from apg.kernel.runtime import Runtime
-from apg.kernel.work import open_work
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from apg.kernel.migrating import admin_engine
+from apg.kernel.runtime import Runtime
+from apg.kernel.work import open_work
 from tests.kernel.cast import Cast, by
 
 NOTES = "/api/v1/sample/notes"
@@ -37,7 +37,9 @@ async def test_a_note_is_written_read_and_listed_in_one_form(api: httpx.AsyncCli
 
 async def test_an_amount_keeps_twenty_digits(api: httpx.AsyncClient) -> None:
 	digits = "12345678901234.123456"
-	made = await api.post(NOTES, headers=by("alice"), content=b'{"title":"n","amount":%s}' % digits.encode())
+	made = await api.post(
+		NOTES, headers=by("alice"), content=b'{"title":"n","amount":%s}' % digits.encode()
+	)
 	assert f'"amount":{digits}'.encode() in made.content
 	as_text = await api.post(NOTES, headers=by("alice"), json={"title": "t", "amount": digits})
 	assert f'"amount":{digits}'.encode() in as_text.content
@@ -50,8 +52,12 @@ async def test_four_callers(api: httpx.AsyncClient, sample_app: FastAPI, cast: C
 	assert (await api.get(NOTES, headers=by("nobody"))).status_code == 401
 	denied = await api.post(NOTES, headers=by("bob"), content=b"{not json")
 	assert denied.status_code == 403
-	foreign = await api.get(f"{NOTES}/{made['id']}", headers=by("charlie", **{"X-Request-ID": "same"}))
-	unknown = await api.get(f"{NOTES}/{cast.bob.user_id}", headers=by("charlie", **{"X-Request-ID": "same"}))
+	foreign = await api.get(
+		f"{NOTES}/{made['id']}", headers=by("charlie", **{"X-Request-ID": "same"})
+	)
+	unknown = await api.get(
+		f"{NOTES}/{cast.bob.user_id}", headers=by("charlie", **{"X-Request-ID": "same"})
+	)
 	assert foreign.status_code == unknown.status_code == 404
 	assert foreign.content == unknown.content
 	assert (await api.get(NOTES, headers=by("charlie"))).json() == []
@@ -84,7 +90,9 @@ async def test_what_the_database_refuses_reads_as_a_sentence(
 	again = await api.post(NOTES, headers=by("alice"), json={"title": "a", "amount": 1})
 	assert again.status_code == 409
 	assert again.json()["message"] == "Another note has this title."
-	assert again.json()["details"] == [{"field": "title", "message": "Another note has this title."}]
+	assert again.json()["details"] == [
+		{"field": "title", "message": "Another note has this title."}
+	]
 	assert await count(sample_app, cast, "sample_notes") == 1
 	assert published(admin_url, cast) == once
 
@@ -115,12 +123,16 @@ async def test_field_errors_in_both_envelopes(api: httpx.AsyncClient) -> None:
 		assert (await api.post(path, headers=by("alice"), content=b"{")).status_code == 400
 		deep = b'{"title":' + b"[" * 70 + b"]" * 70 + b"}"
 		assert (await api.post(path, headers=by("alice"), content=deep)).status_code == 400
-	kind = await api.post(NOTES, headers=by("alice", **{"Content-Type": "text/xml"}), content=b"<a/>")
+	kind = await api.post(
+		NOTES, headers=by("alice", **{"Content-Type": "text/xml"}), content=b"<a/>"
+	)
 	assert kind.status_code == 415
 
 
 async def test_boxed_success(api: httpx.AsyncClient) -> None:
-	made = await api.post("/api/v1/boxed/notes", headers=by("alice"), json={"title": "b", "amount": 2})
+	made = await api.post(
+		"/api/v1/boxed/notes", headers=by("alice"), json={"title": "b", "amount": 2}
+	)
 	assert made.status_code == 201
 	assert made.json()["success"] is True
 	assert made.json()["data"]["amount"] == 2
@@ -135,7 +147,9 @@ async def test_a_stale_version_is_refused(api: httpx.AsyncClient) -> None:
 	assert (fresh.status_code, fresh.headers["etag"]) == (200, '"2"')
 	stale = await api.put(path, headers=by("alice", **{"If-Match": '"1"'}), json=body)
 	assert stale.status_code == 412
-	assert (await api.put(path, headers=by("alice", **{"If-Match": "*"}), json=body)).status_code == 200
+	assert (
+		await api.put(path, headers=by("alice", **{"If-Match": "*"}), json=body)
+	).status_code == 200
 
 
 async def test_the_same_key_gives_the_same_answer_once(
@@ -161,20 +175,26 @@ async def test_the_same_key_gives_the_same_answer_once(
 async def test_the_trail_names_what_changed_and_hides_what_must_be_hidden(
 	api: httpx.AsyncClient, sample_app: FastAPI, cast: Cast
 ) -> None:
-	made = await api.post(NOTES, headers=by("alice"), json={"title": "a", "amount": 1, "secret": "s3cr3t"})
+	made = await api.post(
+		NOTES, headers=by("alice"), json={"title": "a", "amount": 1, "secret": "s3cr3t"}
+	)
 	path = f"{NOTES}/{made.json()['id']}"
 	await api.put(path, headers=by("alice"), json={"title": "a", "amount": 3, "secret": "other"})
 	runtime: Runtime = sample_app.state.runtime
 	async with open_work(runtime, cast.alice, action="test", origin="task") as work:
 		rows = (
 			await work.execute(
-				text("select operation, before, after, action, origin, user_id::text, request_id from audit_entries order by seq")
+				text(
+					"select operation, before, after, action, origin, user_id::text, request_id from audit_entries order by seq"
+				)
 			)
 		).all()
 	assert [row.operation for row in rows] == ["insert", "update"]
 	assert rows[0].after["secret"] == "redacted"
 	assert rows[1].before == {
-		"amount": 1, "secret": "redacted", "version": 1,
+		"amount": 1,
+		"secret": "redacted",
+		"version": 1,
 		"updated_at": rows[1].before["updated_at"],
 	}
 	assert rows[1].after["amount"] == 3

@@ -55,7 +55,8 @@ def no_broad_except(path: Path, tree: ast.Module) -> Iterator[Finding]:
 			continue
 		names = [node.type] if not isinstance(node.type, ast.Tuple) else node.type.elts
 		broad = node.type is None or any(
-			isinstance(name, ast.Name) and name.id in ("Exception", "BaseException") for name in names
+			isinstance(name, ast.Name) and name.id in ("Exception", "BaseException")
+			for name in names
 		)
 		reraises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
 		if broad and not reraises and "noqa: BLE001" not in lines[node.lineno - 1]:
@@ -91,7 +92,9 @@ def no_http_client(path: Path, tree: ast.Module) -> Iterator[Finding]:
 		)
 		for name in names:
 			if name.split(".")[0] in CLIENTS:
-				yield Finding(path, node.lineno, "no-http-client", f"{name}: use kernel/outbound.py")
+				yield Finding(
+					path, node.lineno, "no-http-client", f"{name}: use kernel/outbound.py"
+				)
 
 
 def feature_borders(path: Path, tree: ast.Module) -> Iterator[Finding]:
@@ -105,7 +108,10 @@ def feature_borders(path: Path, tree: ast.Module) -> Iterator[Finding]:
 		if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(mine):
 			continue
 		parts = (node.module or "").removeprefix(mine).split(".")
-		if parts[0] in ("shared", feature, "permissions", "settings", "migrations") or len(parts) == 0:
+		if (
+			parts[0] in ("shared", feature, "permissions", "settings", "migrations")
+			or len(parts) == 0
+		):
 			continue
 		targets = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
 		for target in targets:

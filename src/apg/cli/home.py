@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def with_secret(settings: Settings, home: Path) -> Settings:
 
 
 @contextmanager
-def database_of(settings: Settings, home: Path) -> Iterator[Settings]:
+def database_of(settings: Settings, home: Path) -> Generator[Settings]:
 	"""Settings whose addresses are known; the embedded server is started if there is no URL.
 
 	It is stopped at the end only when this process started it.
@@ -67,7 +67,7 @@ def database_of(settings: Settings, home: Path) -> Iterator[Settings]:
 
 
 @contextmanager
-def installation() -> Iterator[Settings]:
+def installation() -> Generator[Settings]:
 	"""Home, secret and database of this installation, for commands that need all three."""
 	settings = Settings()
 	home = prepare_home(settings)

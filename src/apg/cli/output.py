@@ -1,7 +1,7 @@
 """How commands speak: tables for people, JSON for programs, one sentence for a failure."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -50,7 +50,7 @@ def _text(value: Any) -> str:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained() -> Generator[None]:
 	"""Turns the failures that a person can mend into a Failure."""
 	from apg.embedded.errors import EmbeddedError
 	from apg.kernel.composition import CompositionError

@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from types import FrameType
 
 from apg.cli.home import installation, refuse_taken_port
@@ -137,7 +136,7 @@ def _wait_ready(settings: Settings, children: dict[str, subprocess.Popen[bytes]]
 					f"Read {settings.home}/{'serve' if name == 'web' else name}.log.",
 				)
 		try:
-			with urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310 - our own
+			with urllib.request.urlopen(address, timeout=2) as answer:
 				if answer.status == 200:
 					return
 		except (urllib.error.URLError, OSError):

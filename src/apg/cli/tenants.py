@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from apg.kernel.settings import Settings
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Runtime]:
+async def running(settings: Settings) -> AsyncGenerator[Runtime]:
 	"""A Runtime as the worker role, with the authenticator started."""
 	from apg.app import make_runtime
 	from apg.platform.auth import starting as auth

@@ -36,6 +36,7 @@ class MenuEntry:
 	icon: str
 	permission: Permission | None = None
 	group: str = ""  # the heading it stands under; empty: the capability's title
+	order: int = 100  # the place under its heading, small first
 
 
 @dataclass(frozen=True, slots=True)

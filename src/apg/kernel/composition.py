@@ -129,7 +129,9 @@ def compose(
 
 def _ordered(capabilities: Sequence[Capability]) -> tuple[Capability, ...]:
 	by_name = {c.name: c for c in capabilities}
-	sorter = TopologicalSorter({c.name: [r for r in c.requires if r in by_name] for c in capabilities})
+	sorter = TopologicalSorter(
+		{c.name: [r for r in c.requires if r in by_name] for c in capabilities}
+	)
 	return tuple(by_name[name] for name in sorter.static_order())
 
 

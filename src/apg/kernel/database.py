@@ -14,6 +14,7 @@ from sqlalchemy import (
 	Integer,
 	MetaData,
 	Numeric,
+	Select,
 	Table,
 	Text,
 	UniqueConstraint,
@@ -30,6 +31,8 @@ from apg.kernel.stamps import new_id, utc_now
 Id = Annotated[str, "uuid"]
 Quantity = Annotated[Decimal, "numeric(20,6)"]
 Json = dict[str, Any]
+AnySelect = Select[*tuple[Any, ...]]
+"""A select of whatever columns: what reads for the wire take and give."""
 
 # asyncpg sends a UUID as 16 bytes; in Python and on the wire an id is lower-case text.
 id_type = Uuid(as_uuid=False)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import DateTime, Numeric, Select, Text, cast, func, literal_column, select
+from sqlalchemy import DateTime, Numeric, Text, cast, func, literal_column, select
 
+from apg.kernel.database import AnySelect
 from apg.kernel.tenancy import bind_script
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def wire_form(column: Any) -> Any:
 	return column
 
 
-def _as_json(statement: Select[Any], shape: str) -> Select[Any]:
+def _as_json(statement: AnySelect, shape: str) -> AnySelect:
 	if shape == "count":
 		inner = statement.order_by(None).limit(EXACT_COUNT + 1).subquery("c")
 		return select(func.count()).select_from(inner)
@@ -92,7 +93,7 @@ class _Form:
 
 	__slots__ = ("processors", "sql", "whence")
 
-	def __init__(self, statement: Select[Any], shape: str, dialect: Any, binds: list[Any]) -> None:
+	def __init__(self, statement: AnySelect, shape: str, dialect: Any, binds: list[Any]) -> None:
 		compiled = dialect.statement_compiler(dialect, _as_json(statement, shape))
 		if compiled.post_compile_params:
 			raise TypeError("a hot read takes `= any(array)` in place of `in (…)`")
@@ -115,7 +116,7 @@ class _Form:
 		return values
 
 
-def prepare(statement: Select[Any], shape: str, dialect: Any) -> tuple[str, list[Any]]:
+def prepare(statement: AnySelect, shape: str, dialect: Any) -> tuple[str, list[Any]]:
 	"""SQL and arguments for the driver; the text is compiled once per form of the statement."""
 	key = statement._generate_cache_key()  # pyright: ignore[reportPrivateUsage]
 	if key is None:
@@ -156,20 +157,20 @@ async def _run(work: "Work", calls: list[tuple[str, list[Any]]]) -> list[Any]:
 	return found
 
 
-async def rows(work: "Work", statement: Select[Any]) -> bytes:
+async def rows(work: "Work", statement: AnySelect) -> bytes:
 	"""All rows of the select as a JSON array."""
 	call = prepare(statement, "list", work.runtime.engine.dialect)
 	return (await _run(work, [call]))[0][0].encode()
 
 
-async def one(work: "Work", statement: Select[Any]) -> One | None:
+async def one(work: "Work", statement: AnySelect) -> One | None:
 	"""The only row of the select as a JSON object, or None."""
 	call = prepare(statement, "one", work.runtime.engine.dialect)
 	found = (await _run(work, [call]))[0]
 	return None if found is None else One(found[0].encode(), found[1])
 
 
-async def page(work: "Work", statement: Select[Any], *, limit: int, offset: int) -> Page:
+async def page(work: "Work", statement: AnySelect, *, limit: int, offset: int) -> Page:
 	"""The rows from `offset`, and the count of all: exact to 10,000, then what the planner says."""
 	dialect = work.runtime.engine.dialect
 	count = prepare(statement, "count", dialect)
@@ -192,7 +193,7 @@ async def page(work: "Work", statement: Select[Any], *, limit: int, offset: int)
 	return Page(found[0][0].encode(), total, estimated=total > EXACT_COUNT)
 
 
-async def _estimate(work: "Work", statement: Select[Any]) -> int:
+async def _estimate(work: "Work", statement: AnySelect) -> int:
 	sql, arguments = prepare(statement, "list", work.runtime.engine.dialect)
 	inner = (await _run(work, [("explain (format json) " + sql, arguments)]))[0][0]
 	plan = (orjson.loads(inner) if isinstance(inner, (str, bytes)) else inner)[0]["Plan"]
@@ -205,4 +206,3 @@ def forget_counts(tenant_id: str) -> None:
 	"""Drops what this process remembers of a tenant's counts, after a write of its own."""
 	for key in [key for key in _counts if key[0] == tenant_id]:
 		_counts.pop(key, None)
-

@@ -1,7 +1,7 @@
 """Migrations: the roles first, then one linear history per capability, each with its own table."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def admin_engine(url: str) -> Engine:
 
 
 @contextmanager
-def _reaching(url: str) -> Iterator[None]:
+def _reaching(url: str) -> Generator[None]:
 	try:
 		yield
 	except OperationalError as error:
@@ -139,9 +139,7 @@ def check_server(connection: Connection) -> None:
 		raise MigrationProblem(
 			f"PostgreSQL {number // 10000} is too old.", "Use PostgreSQL 16 or newer."
 		)
-	there = {
-		row[0] for row in connection.execute(text("select name from pg_available_extensions"))
-	}
+	there = {row[0] for row in connection.execute(text("select name from pg_available_extensions"))}
 	if missing := [name for name in EXTENSIONS if name not in there]:
 		raise MigrationProblem(
 			f"The server lacks the extensions {', '.join(missing)}.",
@@ -154,7 +152,7 @@ def version(connection: Connection, history: History) -> str | None:
 	"""Where the database stands in a history; None before its first step."""
 	if connection.scalar(text("select to_regclass(:name)"), {"name": history.table}) is None:
 		return None
-	return connection.scalar(text(f"select version_num from {history.table}"))
+	return connection.scalar(text(f"select version_num from {history.table}"))  # noqa: S608
 
 
 def _refuse_newer(connection: Connection, history: History) -> None:
@@ -175,7 +173,6 @@ def _upgrade(connection: Connection, history: History) -> list[str]:
 	connection.rollback()
 	if stands == head:
 		return []
-	done: list[str] = []
 
 	def steps(revision: Any, context: MigrationContext) -> Any:
 		return script._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
@@ -187,7 +184,6 @@ def _upgrade(connection: Connection, history: History) -> list[str]:
 			connection=connection,
 			version_table=history.table,
 			transaction_per_migration=True,
-			on_version_apply=lambda step, **_more: done.append(f"{history.short}: {step}"),
 		)
 		with environment.begin_transaction():
 			connection.execute(text("set local role apg_owner"))
@@ -199,6 +195,4 @@ def pending(url: str, composition: Composition) -> list[str]:
 	"""Histories that are behind; for `/ready` and the doctor."""
 	engine = admin_engine(url)
 	with _reaching(url), engine.connect() as connection:
-		return [
-			h.short for h in histories(composition) if version(connection, h) != h.head()
-		]
+		return [h.short for h in histories(composition) if version(connection, h) != h.head()]

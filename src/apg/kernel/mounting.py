@@ -1,7 +1,8 @@
 """Mounting: a composition becomes a running application, or refuses to start."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from apg.kernel.work import Work
 
 UI = Path(__file__).resolve().parent.parent / "ui"
 
+
 def mount(
 	composition: Composition,
 	settings: Settings,
@@ -45,7 +47,7 @@ def mount(
 	"""
 
 	@asynccontextmanager
-	async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+	async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 		async with AsyncExitStack() as stack:
 			app.state.runtime = await start(app, stack)
 			yield
@@ -61,7 +63,9 @@ def mount(
 		separate_input_output_schemas=False,
 	)
 	forms = ErrorForms(
-		tuple(api.prefix for c in composition.capabilities for api in c.apis if api.envelope == "ok")
+		tuple(
+			api.prefix for c in composition.capabilities for api in c.apis if api.envelope == "ok"
+		)
 	)
 	app.state.error_forms = forms
 	app.state.composition = composition
@@ -148,7 +152,7 @@ class Backstop:
 
 		try:
 			await self.app(scope, receive, sending)
-		except Exception as error:  # noqa: BLE001 - this is the edge
+		except Exception as error:
 			if started or scope["type"] != "http":
 				raise
 			await (await self.handle(Request(scope, receive), error))(scope, receive, send)
@@ -177,7 +181,7 @@ def _frame(subject: Any, composition: Composition) -> Frame:
 	headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
 	principal = subject.principal if isinstance(subject, Work) else scope.get("principal")
 	path: str = scope["path"]
-	groups: dict[str, list[MenuLink]] = {}
+	groups: dict[str, list[tuple[int, MenuLink]]] = {}
 	if principal is not None:
 		on = principal.enabled | composition.always_on
 		for capability, entries in composition.menu():
@@ -188,10 +192,12 @@ def _frame(subject: Any, composition: Composition) -> Frame:
 					below = entry.href != "/" and path.startswith(entry.href.rstrip("/") + "/")
 					active = below or path == entry.href
 					link = MenuLink(entry.label, entry.href, entry.icon, active=active)
-					groups.setdefault(entry.group or capability.title, []).append(link)
+					group = groups.setdefault(entry.group or capability.title, [])
+					group.append((entry.order, link))
 	order = {"Overview": -1, "Administration": 1}
 	menu = [
-		MenuGroup(label, groups[label]) for label in sorted(groups, key=lambda one: order.get(one, 0))
+		MenuGroup(label, [link for _order, link in sorted(groups[label], key=itemgetter(0))])
+		for label in sorted(groups, key=lambda one: order.get(one, 0))
 	]
 	session = principal.session if principal else None
 	return Frame(
@@ -230,8 +236,10 @@ def _check_routes(app: FastAPI, openings: Openings) -> None:
 		if path == "/openapi.json" or is_public(route):
 			openings.open(path, pattern, methods)  # pyright: ignore
 			continue
-		guard = guard_of(route) if isinstance(route, APIRoute) else getattr(
-			getattr(route, "endpoint", None), "__guard__", None
+		guard = (
+			guard_of(route)
+			if isinstance(route, APIRoute)
+			else getattr(getattr(route, "endpoint", None), "__guard__", None)
 		)
 		if guard is None:
 			problems.append(

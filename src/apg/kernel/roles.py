@@ -134,6 +134,4 @@ def ensure_schema(connection: Any) -> None:
 	connection.execute(text("revoke create on schema public from public"))
 	connection.execute(text("grant all on schema public to apg_owner"))
 	connection.execute(text("grant usage, create on schema public to apg_system, apg_search"))
-	connection.execute(
-		text("grant usage on schema public to apg_app, apg_worker, apg_backup")
-	)
+	connection.execute(text("grant usage on schema public to apg_app, apg_worker, apg_backup"))

@@ -81,7 +81,9 @@ async def record(
 	"""Adds one to the row of (who, route, minute), in a short transaction of its own."""
 	async with runtime.engine.begin() as connection:
 		await connection.execute(
-			text("select security_event(:tenant, :kind, :risk, :subject, :route, :user, :addr, :agent)"),
+			text(
+				"select security_event(:tenant, :kind, :risk, :subject, :route, :user, :addr, :agent)"
+			),
 			{
 				"tenant": principal.tenant_id if principal else tenant_id,
 				"kind": kind,

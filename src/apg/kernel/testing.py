@@ -7,7 +7,7 @@ code and copied for each worker, so a run starts in seconds and several may run 
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def state_of_code(composition: Composition) -> str:
 
 
 @contextmanager
-def database(admin_url: str, composition: Composition, name: str, lock: Path) -> Iterator[str]:
+def database(admin_url: str, composition: Composition, name: str, lock: Path) -> Generator[str]:
 	"""The administrator's address of a fresh copy of the migrated database; dropped at the end."""
 	template = f"apg_template_{state_of_code(composition)}"
 	base = admin_url.rsplit("/", 1)[0]

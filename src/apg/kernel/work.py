@@ -1,11 +1,11 @@
 """One request, task or batch is one transaction: lazily opened, bound, recorded, committed here."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import Executable, Select, event, select
+from sqlalchemy import Executable, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.orm.session import JoinTransactionMode
 
 from apg.kernel import json_rows, log, tasks
-from apg.kernel.database import Base
+from apg.kernel.database import AnySelect, Base
 from apg.kernel.errors import Conflict, NotFound, PreconditionFailed
 from apg.kernel.events import Event
 from apg.kernel.principal import Principal
@@ -126,7 +126,12 @@ class Work:
 		return found
 
 	async def edit(
-		self, entity: type[Entity], id: str, *options: Any, deleted: bool = False, compare: bool = True
+		self,
+		entity: type[Entity],
+		id: str,
+		*options: Any,
+		deleted: bool = False,
+		compare: bool = True,
 	) -> Entity:
 		"""The row, locked; a stale If-Match is refused. Raises NotFound, PreconditionFailed.
 
@@ -176,12 +181,12 @@ class Work:
 			with _human_errors():
 				await held.flush()
 
-	async def read_json(self, statement: Select[Any]) -> bytes:
+	async def read_json(self, statement: AnySelect) -> bytes:
 		"""The rows as a finished JSON array, built by PostgreSQL."""
 		await self.flush()
 		return await json_rows.rows(self, statement)
 
-	async def read_one(self, statement: Select[Any], entity: type[Base]) -> json_rows.One:
+	async def read_one(self, statement: AnySelect, entity: type[Base]) -> json_rows.One:
 		"""One object as JSON with its entity tag. Raises NotFound."""
 		await self.flush()
 		found = await json_rows.one(self, statement)
@@ -190,7 +195,7 @@ class Work:
 		return found
 
 	async def read_list(
-		self, statement: Select[Any], *, limit: int, offset: int = 0
+		self, statement: AnySelect, *, limit: int, offset: int = 0
 	) -> json_rows.Page:
 		"""One page of the rows as JSON, with a count that is exact to 10,000."""
 		await self.flush()
@@ -249,7 +254,7 @@ async def open_work(
 	action: str,
 	origin: Origin | str,
 	read_only: bool = False,
-) -> AsyncIterator[Work]:
+) -> AsyncGenerator[Work]:
 	"""Opens the transaction of one request, task or batch; leaving the block commits it."""
 	door = Origin(origin) if isinstance(origin, str) else origin
 	work = Work(runtime, principal, action, door, read_only)
@@ -297,7 +302,7 @@ def _refuse_bulk(state: ORMExecuteState) -> None:
 		raise TypeError("bulk changes of entities need execution_options(bulk=True) and a reason")
 
 
-class _human_errors:  # noqa: N801 - reads as a statement
+class _human_errors:
 	"""Turns what the database refused into an error a person understands."""
 
 	def __enter__(self) -> None:
@@ -307,7 +312,9 @@ class _human_errors:  # noqa: N801 - reads as a statement
 		if isinstance(error, IntegrityError):
 			raise conflict_of(error) from error
 		if isinstance(error, StaleDataError):
-			raise Conflict(_("Somebody else changed this at the same moment; try again.")) from error
+			raise Conflict(
+				_("Somebody else changed this at the same moment; try again.")
+			) from error
 
 
 def conflict_of(error: DBAPIError) -> Conflict:
@@ -319,9 +326,11 @@ def conflict_of(error: DBAPIError) -> Conflict:
 	for table in Base.metadata.tables.values():
 		for held in (*table.constraints, *table.indexes):
 			if held.name == name and isinstance(human := held.info.get("human"), Human):
-				problems = [Problem(human.field, _(human.message), human.code.lower())]
-				return Conflict(
-					_(human.message), code=human.code, problems=problems if human.field else ()
+				sentence = _(human.message)
+				problems = (
+					[Problem(human.field, sentence, human.code.lower())] if human.field else []
 				)
-	return Conflict(_("This contradicts what is already recorded ({name}).", name=name or "unknown"))
-
+				return Conflict(sentence, code=human.code, problems=problems)
+	return Conflict(
+		_("This contradicts what is already recorded ({name}).", name=name or "unknown")
+	)

@@ -203,7 +203,9 @@ def credential_of(headers: Headers, runtime: Runtime, scope: Scope) -> Credentia
 
 
 def _accepted_locale(headers: Headers) -> str:
-	return headers.get("accept-language", "en").split(",")[0].split(";")[0].split("-")[0][:8] or "en"
+	return (
+		headers.get("accept-language", "en").split(",")[0].split(";")[0].split("-")[0][:8] or "en"
+	)
 
 
 class TenantMismatch(PermissionDenied):
@@ -233,7 +235,10 @@ def _same_site(
 ) -> None:
 	if scope["type"] == "websocket":
 		origin = headers.get("origin", "")
-		if origin.split("://")[-1] != headers.get("host", "") and origin != runtime.settings.base_url:
+		if (
+			origin.split("://")[-1] != headers.get("host", "")
+			and origin != runtime.settings.base_url
+		):
 			raise CrossSite
 		return
 	if method in SAFE:

@@ -136,21 +136,23 @@ def bare(
 	work: "Work", data: Any, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
 	"""One object as it is, the form of ESG and of the platform."""
-	body = data.body if isinstance(data, One) else data if isinstance(data, bytes) else to_wire(data)
+	body = (
+		data.body if isinstance(data, One) else data if isinstance(data, bytes) else to_wire(data)
+	)
 	return Response(body, status, _headers(data, headers), JSON)
 
 
-def bare_page(
-	request: Request, page: Page, *, limit: int, offset: int
-) -> Response:
+def bare_page(request: Request, page: Page, *, limit: int, offset: int) -> Response:
 	"""A bare array; totals and neighbours are in the headers."""
 	headers = {"X-Total-Count": str(page.total)}
 	if page.estimated:
 		headers["X-Total-Count-Estimated"] = "true"
 	links: list[str] = []
 	if offset + limit < page.total:
-		links.append(f'<{request.url.include_query_params(offset=offset + limit).path}?'
-			f'{request.url.include_query_params(offset=offset + limit).query}>; rel="next"')
+		links.append(
+			f"<{request.url.include_query_params(offset=offset + limit).path}?"
+			f'{request.url.include_query_params(offset=offset + limit).query}>; rel="next"'
+		)
 	if offset > 0:
 		back = request.url.include_query_params(offset=max(0, offset - limit))
 		links.append(f'<{back.path}?{back.query}>; rel="prev"')
@@ -254,14 +256,18 @@ def _of_database(error: DBAPIError) -> AppError:
 		return errors.Unavailable(_("This took too long and was stopped."))
 	if state == "P0001":
 		# A rule that a trigger holds; the service should have refused it first, in better words.
-		return errors.Conflict(_("The database holds a rule against this change."), code="IMMUTABLE")
+		return errors.Conflict(
+			_("The database holds a rule against this change."), code="IMMUTABLE"
+		)
 	if state == "23514" or state == "23505":
 		return errors.Conflict()
 	if state in ("22021", "22P05"):
 		return errors.Invalid(_("A text holds a character that cannot be stored."))
 	if state == "22003":
 		return errors.Invalid(_("A number is too large to be stored."))
-	if isinstance(error, (OperationalError, InterfaceError)) or state.startswith(("08", "57P", "53")):
+	if isinstance(error, (OperationalError, InterfaceError)) or state.startswith(
+		("08", "57P", "53")
+	):
 		return errors.Unavailable(_("The database is not reachable right now."))
 	return AppError(_("Something went wrong on our side; it has been recorded."))
 

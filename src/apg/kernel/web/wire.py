@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError as _CustomError
 
 from apg.kernel.errors import Malformed
 from apg.kernel.stamps import is_id
@@ -17,26 +17,31 @@ MAX_DIGITS = 20
 MAX_DEPTH = 64
 
 
+def refused(code: str, sentence: str) -> _CustomError:
+	"""A field error in our own words, for validators of schemas."""
+	return _CustomError(code, "{sentence}", {"sentence": sentence})  # pyright: ignore
+
+
 def parse_amount(value: Any) -> Decimal:
 	"""A Decimal from a JSON number or its text; never by way of a binary float."""
 	if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
-		raise PydanticCustomError("amount", _("Give a number, or a number as text."))
+		raise refused("amount", _("Give a number, or a number as text."))
 	try:
 		amount = Decimal(value.strip() if isinstance(value, str) else value)
 	except InvalidOperation:
-		raise PydanticCustomError(
+		raise refused(
 			"amount", _("This is not a number; write it like 1250.75, without separators.")
 		) from None
 	if not amount.is_finite():
-		raise PydanticCustomError("amount", _("NaN and Infinity are not accepted."))
+		raise refused("amount", _("NaN and Infinity are not accepted."))
 	_sign, digits, exponent = amount.as_tuple()
 	if len(digits) > MAX_DIGITS or not -MAX_DIGITS <= int(exponent) <= MAX_DIGITS:
-		raise PydanticCustomError("amount", _("Give at most 20 digits."))
+		raise refused("amount", _("Give at most 20 digits."))
 	whole = max(0, len(digits) + int(exponent))
 	if whole > 14 or max(0, -int(exponent)) > 6:
 		trimmed = amount.normalize()
 		if whole > 14 or max(0, -int(trimmed.as_tuple().exponent)) > 6:
-			raise PydanticCustomError(
+			raise refused(
 				"amount", _("Give at most 14 digits before and 6 after the decimal point.")
 			)
 	return amount
@@ -58,10 +63,13 @@ Amount = Annotated[
 
 def _aware(moment: datetime) -> datetime:
 	if moment.tzinfo is None:
-		raise PydanticCustomError(
+		raise refused(
 			"timezone", _("Give the time with its zone, for example 2026-03-01T00:00:00Z.")
 		)
-	return moment.astimezone(UTC)
+	try:
+		return moment.astimezone(UTC)
+	except OverflowError:
+		raise refused("timezone", _("This time lies outside of the years 1 to 9999.")) from None
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
@@ -69,7 +77,7 @@ Moment = Annotated[datetime, AfterValidator(_aware)]
 
 def _id(text: str) -> str:
 	if not is_id(text):
-		raise PydanticCustomError("id", _("This is not an id (a UUID in lower case)."))
+		raise refused("id", _("This is not an id (a UUID in lower case)."))
 	return text
 
 
@@ -79,7 +87,7 @@ IdText = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "
 def _text(value: str) -> str:
 	for character in value:
 		if (character < " " and character not in "\n\t\r") or character == "\x7f":
-			raise PydanticCustomError("control", _("Control characters are not accepted."))
+			raise refused("control", _("Control characters are not accepted."))
 	return value
 
 
@@ -136,9 +144,17 @@ def from_wire(body: bytes) -> Any:
 		raise Malformed(_("{word} is not JSON.", word=word))
 
 	try:
-		return json.loads(body, parse_float=Decimal, parse_constant=refuse, parse_int=_whole)
+		return json.loads(body, parse_float=_fraction, parse_constant=refuse, parse_int=_whole)
 	except (ValueError, RecursionError):
 		raise Malformed(_("The body is not valid JSON.")) from None
+
+
+def _fraction(text: str) -> Decimal:
+	# Written out, 1e999999999 would fill the memory.
+	number = Decimal(text)
+	if len(text) > 400 or abs(number.adjusted()) > 400:
+		raise Malformed(_("A number in the body has too many digits."))
+	return number
 
 
 def _whole(text: str) -> int:

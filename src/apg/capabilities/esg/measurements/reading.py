@@ -1,14 +1,14 @@
 """The selects behind every answer about measurements."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, case, select
+from sqlalchemy import case, select
 
 from apg.capabilities.esg.measurements.models import Measurement
+from apg.kernel.database import AnySelect
 
 
-def select_measurements() -> Select[Any]:
+def select_measurements() -> AnySelect:
 	"""Readings as the wire shows them."""
 	return select(
 		Measurement.id.label("id"),
@@ -43,14 +43,14 @@ def select_measurements() -> Select[Any]:
 	)
 
 
-def standing(statement: Select[Any]) -> Select[Any]:
+def standing(statement: AnySelect) -> AnySelect:
 	"""Only readings that stand: neither corrected nor withdrawn."""
 	return statement.where(Measurement.superseded_at.is_(None), ~Measurement.is_deleted)
 
 
 def of_metric(
-	statement: Select[Any], metric_id: str, start: datetime | None, end: datetime | None
-) -> Select[Any]:
+	statement: AnySelect, metric_id: str, start: datetime | None, end: datetime | None
+) -> AnySelect:
 	"""Readings of one metric whose date lies in `[start, end)`."""
 	statement = statement.where(Measurement.metric_id == metric_id)
 	if start is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import func, select
@@ -25,10 +26,16 @@ from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page
 from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.texts import _
+from apg.kernel.web.forms import checked
 from apg.kernel.web.wire import amount_text, moment_text
 from apg.kernel.work import Work
 
 MOST_POINTS = 100_000
+
+
+@cache
+def _settings() -> EsgSettings:
+	return EsgSettings()
 
 
 class MeasurementExists(Conflict):
@@ -40,12 +47,13 @@ async def record(work: Work, metric_id: str, new: MeasurementIn) -> Measurement:
 
 	Raises NotFound, MetricIsComputed, MetricInactive, Invalid (dates, rules), MeasurementExists.
 	"""
-	metric = await metrics.metric_of(work, metric_id)
-	metric.must_take_readings()
 	_check_names(work, metric_id, new)
-	_check_dates(new.measurement_date, new.period_start, new.period_end)
+	_check_dates(new)
+	metric = await metrics.hold(work, metric_id)
+	metric.must_take_readings()
 	known = await states.history(work, metric_id)
-	measurement = _of(work, metric, new, known)
+	earlier = await _before(work, metric_id, new.measurement_date, known)
+	measurement = _of(work, metric, new, earlier)
 	measurement.revision = await _next_revision(work, measurement)
 	work.add(measurement)
 	await work.flush()
@@ -53,6 +61,16 @@ async def record(work: Work, metric_id: str, new: MeasurementIn) -> Measurement:
 	if await states.advance(work, metric, measurement, known):
 		work.publish(_value_changed(metric.id, measurement))
 	return measurement
+
+
+async def _before(
+	work: Work, metric_id: str, date: datetime, known: Sequence[Measurement]
+) -> list[Measurement]:
+	"""The readings that come before a date, newest first; asked for anew where the known newest ones
+	do not reach back far enough."""
+	if len(known) < states.HISTORY or known[0].measurement_date < date:
+		return [m for m in known if m.measurement_date < date]
+	return await states.history(work, metric_id, before=date)
 
 
 def _check_names(work: Work, metric_id: str, new: MeasurementIn) -> None:
@@ -67,8 +85,9 @@ def _check_names(work: Work, metric_id: str, new: MeasurementIn) -> None:
 		raise Invalid(problems=problems)
 
 
-def _check_dates(*moments: datetime | None) -> None:
-	first, last = EsgSettings().dates()
+def _check_dates(new: MeasurementIn) -> None:
+	first, last = _settings().dates()
+	moments = (new.measurement_date, new.period_start, new.period_end)
 	names = ("measurement_date", "period_start", "period_end")
 	problems = [
 		Problem(
@@ -83,12 +102,21 @@ def _check_dates(*moments: datetime | None) -> None:
 		for name, moment in zip(names, moments, strict=True)
 		if moment is not None and not first <= moment <= last
 	]
+	if (new.period_start is None) != (new.period_end is None):
+		empty = "period_start" if new.period_start is None else "period_end"
+		problems.append(
+			Problem(empty, _("Give both period_start and period_end, or neither."), "period")
+		)
+	elif new.period_start and new.period_end and new.period_end <= new.period_start:
+		problems.append(
+			Problem("period_end", _("The end of the period must lie after its start."), "period")
+		)
 	if problems:
 		raise Invalid(problems=problems)
 
 
-def _of(work: Work, metric: Any, new: MeasurementIn, known: Sequence[Measurement]) -> Measurement:
-	"""The row with its scores, from what is known of the series. Raises Invalid for broken rules."""
+def _of(work: Work, metric: Any, new: MeasurementIn, earlier: Sequence[Measurement]) -> Measurement:
+	"""The row with its scores, judged by the readings before it. Raises Invalid for broken rules."""
 	now = utc_now()
 	row = Measurement(
 		tenant_id=work.principal.tenant_id,
@@ -109,12 +137,11 @@ def _of(work: Work, metric: Any, new: MeasurementIn, known: Sequence[Measurement
 		updated_by=work.principal.user_id,
 		is_deleted=False,
 	)
-	_score(metric, row, known)
+	_score(metric, row, earlier)
 	return row
 
 
-def _score(metric: Any, row: Measurement, known: Sequence[Measurement]) -> None:
-	earlier = [m for m in known if m.measurement_date < row.measurement_date]
+def _score(metric: Any, row: Measurement, earlier: Sequence[Measurement]) -> None:
 	recorded = states.recorded_of(row)
 	findings = rules.check(
 		read_rules(metric.validation_rules),
@@ -208,13 +235,14 @@ async def correct(
 
 	Raises as `record` does, and MeasurementSuperseded.
 	"""
-	metric = await metrics.metric_of(work, metric_id)
+	metric = await metrics.hold(work, metric_id)
 	old = await _standing(work, metric_id, measurement_id)
 	new = _corrected(old, given)
 	_check_names(work, metric_id, new)
-	_check_dates(new.measurement_date, new.period_start, new.period_end)
-	known = [m for m in await states.history(work, metric_id) if m.id != old.id]
-	row = _of(work, metric, new, known)
+	_check_dates(new)
+	known = await states.history(work, metric_id)
+	earlier = await _before(work, metric_id, new.measurement_date, known)
+	row = _of(work, metric, new, [m for m in earlier if m.id != old.id])
 	row.supersedes_id, row.correction_reason = old.id, given.reason
 	same = (
 		row.measurement_date == old.measurement_date
@@ -226,6 +254,7 @@ async def correct(
 	work.add(row)
 	await work.flush()
 	old.superseded_at, old.superseded_by_id = utc_now(), row.id
+	old.updated_by = work.principal.user_id
 	work.publish(_recorded(row))
 	newest = await states.renew(work, metric)
 	work.publish(_value_changed(metric.id, newest))
@@ -234,7 +263,7 @@ async def correct(
 
 def _corrected(old: Measurement, given: MeasurementPut | MeasurementPatch) -> MeasurementIn:
 	if isinstance(given, MeasurementPut):
-		return MeasurementIn(**given.model_dump(exclude={"reason"}))
+		return checked(MeasurementIn, given.model_dump(exclude={"reason"}))
 	kept: dict[str, Any] = {
 		"value": old.value,
 		"measurement_date": old.measurement_date,
@@ -250,14 +279,21 @@ def _corrected(old: Measurement, given: MeasurementPut | MeasurementPatch) -> Me
 	for name in ("value", "measurement_date", "metadata"):
 		if name in changed and changed[name] is None:
 			raise Invalid.one(name, _("This field cannot be emptied."))
-	return MeasurementIn(**kept | changed)
+	return checked(MeasurementIn, kept | changed)
 
 
-async def withdraw(work: Work, metric_id: str, measurement_id: str) -> None:
-	"""The reading no longer stands; the record keeps it. Raises NotFound, MeasurementSuperseded."""
-	metric = await metrics.metric_of(work, metric_id)
+async def withdraw(
+	work: Work, metric_id: str, measurement_id: str, reason: str | None = None
+) -> None:
+	"""The reading no longer stands; the record keeps it, with the reason where one is given.
+
+	Raises NotFound, PreconditionFailed, MeasurementSuperseded.
+	"""
+	metric = await metrics.hold(work, metric_id)
 	row = await _standing(work, metric_id, measurement_id)
 	row.is_deleted = True
+	row.updated_by = work.principal.user_id
+	row.correction_reason = reason or row.correction_reason
 	work.publish(_recorded(row, withdrawn=True))
 	newest = await states.renew(work, metric)
 	work.publish(_value_changed(metric.id, newest))

@@ -2,10 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, func, literal_column, select
+from sqlalchemy import (
+	ColumnElement,
+	and_,
+	any_,
+	case,
+	exists,
+	func,
+	literal_column,
+	not_,
+	select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
+from apg.capabilities.esg.measurements.models import Measurement
 from apg.capabilities.esg.metrics.models import Metric, MetricState
+from apg.capabilities.esg.shared.vocabulary import MetricSource
+from apg.kernel.database import AnySelect
 
 SORTABLE: dict[str, Any] = {
 	"updated_at": Metric.updated_at,
@@ -17,10 +30,19 @@ SORTABLE: dict[str, Any] = {
 	"current_value": MetricState.current_value,
 	"data_quality_score": MetricState.data_quality_score,
 }
+_UNITS = {
+	"hourly": "hour",
+	"daily": "day",
+	"weekly": "week",
+	"monthly": "month",
+	"quarterly": "quarter",
+	"yearly": "year",
+}
+_LENGTH = {"quarter": "3 months"}
 _EMPTY = literal_column("'{}'::jsonb", JSONB)
 
 
-def select_metrics() -> Select[Any]:
+def select_metrics() -> AnySelect:
 	"""Metrics that are not deleted, each with its state."""
 	return (
 		select(
@@ -65,4 +87,56 @@ def select_metrics() -> Select[Any]:
 			isouter=True,
 		)
 		.where(~Metric.is_deleted)
+	)
+
+
+def is_due() -> ColumnElement[bool]:
+	"""Whether the last complete period of a metric that takes readings has none yet.
+
+	A reading with a period reaches to its end, one without covers the period its date lies in.
+	"""
+	unit = case(*((Metric.measurement_period == name, word) for name, word in _UNITS.items()))
+	length = case(
+		*(
+			(Metric.measurement_period == name, literal_column(f"interval '{_LENGTH.get(word, '1 ' + word)}'"))
+			for name, word in _UNITS.items()
+		)
+	)
+	present = func.timezone("UTC", func.date_trunc(unit, func.timezone("UTC", func.now())))
+	second = literal_column("interval '1 second'")
+	reached = exists().where(
+		Measurement.tenant_id == MetricState.tenant_id,
+		Measurement.id == MetricState.measurement_id,
+		Measurement.measurement_date == MetricState.current_date,
+		case(
+			(Measurement.period_end.is_not(None), Measurement.period_end >= present - second),
+			else_=Measurement.measurement_date >= present - length,
+		),
+	)
+	return and_(
+		Metric.is_active,
+		Metric.source.not_in([str(one) for one in MetricSource if one.is_computed]),
+		not_(reached.correlate(Metric, MetricState)),
+	)
+
+
+def select_current(metric_ids: list[str]) -> AnySelect:
+	"""How the current values of some metrics came about: method, metadata, and what they cover."""
+	return (
+		select(
+			Measurement.metric_id,
+			Measurement.collection_method,
+			Measurement.meta.label("metadata"),
+			Measurement.period_end,
+			Measurement.measurement_date,
+		)
+		.join(
+			MetricState,
+			and_(
+				MetricState.tenant_id == Measurement.tenant_id,
+				MetricState.measurement_id == Measurement.id,
+				MetricState.current_date == Measurement.measurement_date,
+			),
+		)
+		.where(MetricState.metric_id == any_(metric_ids))
 	)

@@ -1,19 +1,21 @@
 """What can be done with metrics, and how a reading moves their state."""
 
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import exists, select
 
+from apg.capabilities.esg.measurements.models import Measurement
 from apg.capabilities.esg.metrics import reading
 from apg.capabilities.esg.metrics.models import Metric
 from apg.capabilities.esg.metrics.schemas import MetricIn, MetricPatch, MetricPut
+from apg.capabilities.esg.shared.vocabulary import standing
 from apg.contracts.esg import MetricChanged, MetricCreated
-from apg.kernel.errors import Conflict, Invalid, Problem
+from apg.kernel.database import AnySelect
+from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page
 from apg.kernel.search import found_by
-from apg.kernel.stamps import utc_now
+from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.texts import _
-from apg.kernel.work import Work
+from apg.kernel.work import Work, human_name
 
 MAY_BE_EMPTY = frozenset(
 	{
@@ -57,6 +59,22 @@ async def metric_of(work: Work, metric_id: str) -> Metric:
 	return await work.get(Metric, metric_id)
 
 
+async def hold(work: Work, metric_id: str) -> Metric:
+	"""The definition, kept as it is until the end of the transaction; its readings take turns.
+
+	The lock lets others read and refer to the metric. It orders records, corrections and
+	withdrawals of one metric, and holds back a change of its unit or rules. Raises NotFound.
+	"""
+	found = None
+	if is_id(metric_id):
+		found = await work.session.scalar(
+			select(Metric).where(Metric.id == metric_id).with_for_update(key_share=True)
+		)
+	if found is None or found.is_deleted:
+		raise NotFound(_("{what} not found", what=human_name(Metric)))
+	return found
+
+
 async def find_by_code(work: Work, code: str) -> Metric | None:
 	"""The metric with this code, or None."""
 	return await work.session.scalar(select(Metric).where(Metric.code == code, ~Metric.is_deleted))
@@ -74,8 +92,9 @@ def matching(
 	category: str | None = None,
 	is_kpi: bool | None = None,
 	is_active: bool | None = None,
-) -> Select[Any]:
-	"""Metrics that fit; text goes through the search function."""
+	due: bool | None = None,
+) -> AnySelect:
+	"""Metrics that fit; text goes through the search function, `due` asks for a missing value."""
 	statement = reading.select_metrics()
 	if metric_type is not None:
 		statement = statement.where(Metric.metric_type == metric_type)
@@ -85,14 +104,32 @@ def matching(
 		statement = statement.where(Metric.is_kpi == is_kpi)
 	if is_active is not None:
 		statement = statement.where(Metric.is_active == is_active)
+	if due is not None:
+		statement = statement.where(reading.is_due() if due else ~reading.is_due())
 	if search and search.strip():
 		statement = statement.where(Metric.id.in_(found_by("esg_metrics", {"q": search.strip()})))
 	return statement
 
 
+async def categories(work: Work) -> list[str]:
+	"""The categories that metrics of the tenant have, in order."""
+	return await work.scalars(
+		select(Metric.category).where(~Metric.is_deleted).distinct().order_by(Metric.category).limit(200)
+	)
+
+
+async def standings(work: Work, metric_ids: list[str]) -> dict[str, str]:
+	"""How the current value of each metric came about: measured, calculated, estimated, unstated."""
+	rows = (await work.execute(reading.select_current(metric_ids))).all()
+	return {
+		row.metric_id: standing(row.collection_method, row.metadata.get("generated") is True)
+		for row in rows
+	}
+
+
 async def page(
 	work: Work,
-	statement: Select[Any],
+	statement: AnySelect,
 	*,
 	limit: int,
 	offset: int,
@@ -137,14 +174,7 @@ async def change(work: Work, metric_id: str, patch: MetricPatch | MetricPut) -> 
 
 
 async def _has_readings(work: Work, metric_id: str) -> bool:
-	from sqlalchemy import text
-
-	return bool(
-		await work.scalar(
-			text("select exists(select from esg_measurements where metric_id = :id)"),
-			{"id": metric_id},
-		)
-	)
+	return bool(await work.scalar(select(exists().where(Measurement.metric_id == metric_id))))
 
 
 async def remove(work: Work, metric_id: str) -> None:

@@ -1,11 +1,10 @@
 """The selects behind every answer about imports; their labels are the wire's field names."""
 
-from typing import Any
 
-from sqlalchemy import BigInteger, Float, Select, Text, column, func, literal, select, table
+from sqlalchemy import BigInteger, Float, Text, column, func, literal, select, table
 
 from apg.capabilities.plm.imports.models import Import, ImportChange, ImportProblem
-from apg.kernel.database import id_type
+from apg.kernel.database import AnySelect, id_type
 
 _PROGRESS = table(
 	"task_progress",
@@ -18,7 +17,7 @@ _PROGRESS = table(
 )
 
 
-def select_imports() -> Select[Any]:
+def select_imports() -> AnySelect:
 	"""Imports as the wire shows them, with how far a running task is."""
 	told = func.json_build_object(
 		"state",
@@ -60,7 +59,7 @@ def select_imports() -> Select[Any]:
 	)
 
 
-def select_problems(import_id: str, severity: str | None = None) -> Select[Any]:
+def select_problems(import_id: str, severity: str | None = None) -> AnySelect:
 	"""Problems of one import, errors before warnings, in the order of rows."""
 	statement = (
 		select(
@@ -79,7 +78,7 @@ def select_problems(import_id: str, severity: str | None = None) -> Select[Any]:
 
 def select_changes(
 	import_id: str, subject: str | None = None, kind: str | None = None
-) -> Select[Any]:
+) -> AnySelect:
 	"""What one import would add, change or remove, or has."""
 	statement = (
 		select(

@@ -19,11 +19,11 @@ from apg.capabilities.plm.products.schemas import (
 )
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, ProductType
 from apg.kernel.errors import Invalid
+from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.envelopes import Ok, OkPage, ok, ok_page
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.wire import Amount, moment_text
-from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 
 router = Router(prefix="/products", tags=["PLM products"])

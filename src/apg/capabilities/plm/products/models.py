@@ -28,7 +28,7 @@ from apg.kernel.tenancy import Protect, TenantOwned
 from apg.kernel.texts import _
 
 
-def one_of(column: str, values: type[Any]) -> str:
+def one_of(column: str, values: Any) -> str:
 	"""The condition of a CHECK that keeps a text column to an enum's values."""
 	return f"{column} in ({', '.join(repr(str(value)) for value in values)})"
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, literal, literal_column, select
+from sqlalchemy import and_, case, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, Revision
+from apg.kernel.database import AnySelect
 
 NO_TWIN = "no digital twin capability is installed"
 SORTABLE: dict[str, Any] = {
@@ -38,7 +39,7 @@ def current_cost() -> Any:
 	)
 
 
-def select_products(revision: Any = None) -> Select[Any]:
+def select_products(revision: Any = None) -> AnySelect:
 	"""Products as the wire shows them, each with its current revision or the one given."""
 	cost = current_cost()
 	joined = and_(
@@ -88,7 +89,7 @@ def select_products(revision: Any = None) -> Select[Any]:
 	)
 
 
-def select_costs(item_id: str) -> Select[Any]:
+def select_costs(item_id: str) -> AnySelect:
 	"""All costs of a product, the newest first."""
 	return (
 		select(
@@ -109,7 +110,7 @@ def select_costs(item_id: str) -> Select[Any]:
 	)
 
 
-def select_identifiers(item_id: str) -> Select[Any]:
+def select_identifiers(item_id: str) -> AnySelect:
 	"""All other names of a product."""
 	return (
 		select(
@@ -123,7 +124,7 @@ def select_identifiers(item_id: str) -> Select[Any]:
 	)
 
 
-def latest_working(item_id: str) -> Select[Any]:
+def latest_working(item_id: str) -> AnySelect:
 	"""The working revision of a product, if it has one that belongs to no change."""
 	working = aliased(Revision)
 	return select(working).where(

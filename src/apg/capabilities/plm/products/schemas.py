@@ -65,7 +65,7 @@ class ProductIn(BaseModel):
 class ProductPut(ProductIn):
 	"""The whole product anew; what is left out returns to its default."""
 
-	product_number: Number
+	product_number: Number  # pyright: ignore
 	is_active: bool = True
 
 

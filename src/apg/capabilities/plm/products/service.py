@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
 from apg.capabilities.plm.products import reading
 from apg.capabilities.plm.products.models import (
@@ -23,6 +23,7 @@ from apg.capabilities.plm.products.schemas import (
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, RevisionState, check_phase
 from apg.contracts.plm import ProductCreated, ProductUpdated
+from apg.kernel.database import AnySelect
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page
 from apg.kernel.search import found_by
@@ -348,7 +349,7 @@ def matching(
 	product_type: str | None = None,
 	lifecycle_phase: str | None = None,
 	status: str | None = None,
-) -> Select[Any]:
+) -> AnySelect:
 	"""Products that fit; text, tags, attributes and costs go through the search function."""
 	statement = reading.select_products()
 	if status == "deleted":
@@ -367,7 +368,7 @@ def matching(
 
 
 async def page(
-	work: Work, statement: Select[Any], *, sort: tuple[tuple[str, bool], ...], number: int, size: int
+	work: Work, statement: AnySelect, *, sort: tuple[tuple[str, bool], ...], number: int, size: int
 ) -> Page:
 	"""One page in a total order; `sort` holds (field, descending)."""
 	for name, descending in sort:
