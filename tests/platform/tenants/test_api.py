@@ -66,6 +66,7 @@ async def test_a_stale_change_is_refused_and_changes_nothing(
 		("annual_revenue", "1.234"),
 		("annual_revenue", "NaN"),
 		("currency", "euro"),
+		("currency", "XQX"),
 		("locale", "../../etc"),
 		("slug", "another"),
 		("subscription_tier", "enterprise"),

@@ -11,7 +11,12 @@ from apg.platform.audit.trail.service import Trail
 
 MENU = (
 	MenuEntry(
-		"Audit trail", "/admin/audit", "clock-history", permissions.TRAIL_READ, "Administration"
+		"Audit trail",
+		"/admin/audit",
+		"clock-history",
+		permissions.TRAIL_READ,
+		"Administration",
+		300,
 	),
 	MenuEntry(
 		"Security events",
@@ -19,6 +24,7 @@ MENU = (
 		"shield-exclamation",
 		permissions.SECURITY_READ,
 		"Administration",
+		310,
 	),
 )
 

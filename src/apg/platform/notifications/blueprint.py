@@ -17,7 +17,9 @@ capability = Capability(
 	apis=(Api("/api/v1/notifications", (api.router,)),),
 	pages=(
 		Pages(
-			"/inbox", (views.router,), (MenuEntry("Inbox", "/inbox", "inbox", group="Overview"),)
+			"/inbox",
+			(views.router,),
+			(MenuEntry("Inbox", "/inbox", "inbox", group="Overview", order=10),),
 		),
 	),
 	ports={Notifications: Inbox()},

@@ -7,9 +7,13 @@ from apg.platform.operations.health import views as health_views
 from apg.platform.operations.jobs import api as jobs
 from apg.platform.operations.jobs import views as jobs_views
 
-JOBS = (MenuEntry("Tasks", "/admin/jobs", "list-task", permissions.JOBS_READ, "Administration"),)
+JOBS = (
+	MenuEntry("Tasks", "/admin/jobs", "list-task", permissions.JOBS_READ, "Administration", 400),
+)
 HEALTH = (
-	MenuEntry("Health", "/admin/health", "heart-pulse", permissions.HEALTH_READ, "Administration"),
+	MenuEntry(
+		"Health", "/admin/health", "heart-pulse", permissions.HEALTH_READ, "Administration", 410
+	),
 )
 
 capability = Capability(

@@ -17,6 +17,7 @@ MENU = (
 		"currency-exchange",
 		permissions.RATES_READ,
 		"Administration",
+		200,
 	),
 )
 

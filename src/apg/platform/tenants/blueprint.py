@@ -8,9 +8,11 @@ from apg.platform.tenants.subscriptions import views as subscriptions_views
 from apg.platform.tenants.tenants import api as tenants_api
 from apg.platform.tenants.tenants import views as tenants_views
 
-HOME = (MenuEntry("Home", "/", "house", group="Overview"),)
+HOME = (MenuEntry("Home", "/", "house", group="Overview", order=0),)
 TENANT = (
-	MenuEntry("Company", "/admin/tenant", "building", permissions.TENANT_READ, "Administration"),
+	MenuEntry(
+		"Company", "/admin/tenant", "building", permissions.TENANT_READ, "Administration", 10
+	),
 )
 CAPABILITIES = (
 	MenuEntry(
@@ -19,6 +21,7 @@ CAPABILITIES = (
 		"puzzle",
 		permissions.CAPABILITIES_READ,
 		"Administration",
+		20,
 	),
 )
 

@@ -22,7 +22,7 @@ COLUMNS = (
 FILTERS = (
 	Filter("kind", "What", "choice", KINDS, many=True),
 	Filter("risk", "Risk", "choice", RISKS, many=True),
-	Filter("user", "Person"),
+	Filter("user", "Id of the person"),
 	Filter("from", "From", "date"),
 	Filter("to", "To", "date"),
 )

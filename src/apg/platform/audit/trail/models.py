@@ -31,7 +31,7 @@ def human_tables() -> dict[str, str]:
 	found: dict[str, str] = {}
 	for mapper in Base.registry.mappers:
 		name = getattr(mapper.local_table, "name", None)
-		word = getattr(mapper.class_, "__human__", None)
-		if name and word:
-			found[str(name)] = word
+		if name:
+			word = getattr(mapper.class_, "__human__", None)
+			found[str(name)] = word or str(name).replace("_", " ")
 	return found

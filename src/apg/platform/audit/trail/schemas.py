@@ -27,16 +27,19 @@ COLUMNS = (
 )
 FILTERS = (
 	Filter("table", "Kind of row"),
-	Filter("row_id", "Row"),
-	Filter("user", "Person"),
+	Filter("row_id", "Id of the row"),
+	Filter("user", "Id of the person"),
 	Filter("action", "Action"),
 	Filter("operation", "Operation", "choice", OPERATIONS, many=True),
 	Filter("from", "From", "date"),
 	Filter("to", "To", "date"),
-	Filter("request_id", "Request"),
+	Filter("request_id", "Id of the request"),
 	Filter("before", "Before number", "number"),
 )
-TRAIL = ListSpec(COLUMNS, FILTERS, default_sort="-seq")
+# The page goes on by page numbers; `before` is for programs.
+TRAIL = ListSpec(
+	COLUMNS, tuple(one for one in FILTERS if one.name != "before"), default_sort="-seq"
+)
 TRAIL_API = ListSpec(
 	COLUMNS, FILTERS, default_sort="-seq", page_sizes=(50,), max_page_size=500, paging="offset"
 )

@@ -1,7 +1,7 @@
 """Search in the trail, and the history of rows for other capabilities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from apg.kernel.database import load_json
 from apg.kernel.errors import Invalid, NotFound
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
-from apg.kernel.web.lists import ListState
+from apg.kernel.web.lists import ListSpec, ListState
 from apg.kernel.work import Work
 from apg.platform.audit.trail.models import human_tables, select_entries
 
@@ -202,6 +202,23 @@ def changes_of(row: dict[str, Any], *, noise: bool = False) -> list[tuple[str, A
 		for name in sorted(old.keys() | new.keys())
 		if (noise or name not in NOISE) and (old.get(name), new.get(name)) != (None, None)
 	]
+
+
+def rows_of(row: dict[str, Any]) -> int | None:
+	"""How many rows a bulk change touched; None for a change of one."""
+	count = (row["after"] or row["before"] or {}).get("rows")
+	return count if row["operation"] == "bulk" and isinstance(count, int) else None
+
+
+def spec(given: ListSpec) -> ListSpec:
+	"""The list with the kinds of row to choose from, in words."""
+	words = sorted((_(word).capitalize(), table) for table, word in human_tables().items())
+	kinds = [(table, word) for word, table in words]
+	filters = tuple(
+		replace(one, kind="choice", choices=kinds) if one.name == "table" else one
+		for one in given.filters
+	)
+	return replace(given, filters=filters)
 
 
 def human(table: str) -> str:

@@ -17,7 +17,7 @@ router = Router(include_in_schema=False)
 
 @router.get("")
 async def trail(request: Request, work: Annotated[Work, allow(TRAIL_READ)]) -> Response:
-	state = ListState.of(TRAIL, request)
+	state = ListState.of(service.spec(TRAIL), request)
 	found = await service.listed(work, state)
 	return show(work, "audit/trail/list.html", state=state, found=found, audit=service)
 

@@ -18,7 +18,10 @@ FILTERS = (
 	Filter("kind", "Kind"),
 	Filter("priority", "Priority", "choice", PRIORITIES, many=True),
 )
-INBOX = ListSpec(COLUMNS, FILTERS, default_sort="-created_at")
+# The page asks for what matters to a person; kinds are words for programs.
+INBOX = ListSpec(
+	COLUMNS, tuple(one for one in FILTERS if one.name != "kind"), default_sort="-created_at"
+)
 INBOX_API = ListSpec(
 	COLUMNS,
 	FILTERS,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
 	CheckConstraint,
 	ForeignKey,
+	Index,
 	Numeric,
 	SmallInteger,
 	Text,
@@ -17,6 +18,7 @@ from sqlalchemy import (
 	literal,
 	null,
 	select,
+	text,
 	true,
 	union_all,
 )
@@ -76,7 +78,10 @@ class ExchangeRate(Base):
 	units_per_eur: Mapped[Decimal] = mapped_column(Numeric(20, 10))
 	file_id: Mapped[int] = mapped_column(SmallInteger)
 
-	__table_args__ = (CheckConstraint("units_per_eur > 0", name="positive"),)
+	__table_args__ = (
+		CheckConstraint("units_per_eur > 0", name="positive"),
+		Index("ix_exchange_rates_newest", text("date desc"), "currency"),
+	)
 
 
 class TenantExchangeRate(TenantOwned, Base):
@@ -108,6 +113,10 @@ class TenantExchangeRate(TenantOwned, Base):
 	)
 
 
+def _of_file(column: Any) -> Any:
+	return select(column).where(RateFile.id == ExchangeRate.file_id).scalar_subquery()
+
+
 def rates() -> Any:
 	"""Published rates and the tenant's own as one set of rows, in their wire form."""
 	own, published = TenantExchangeRate, ExchangeRate
@@ -129,11 +138,12 @@ def rates() -> Any:
 			published.date.label("date"),
 			cast(null(), published.date.type).label("valid_until"),
 			published.units_per_eur.label("units_per_eur"),
-			RateFile.source.label("source"),
+			# asked for row by row: a join would sort all rates before it cuts
+			_of_file(RateFile.source).label("source"),
 			false().label("own"),
-			RateFile.sha256.label("file_sha256"),
+			_of_file(RateFile.sha256).label("file_sha256"),
 			literal(1).label("version"),
-		).join(RateFile, RateFile.id == published.file_id),
+		),
 	)
 	return both.subquery("rates")
 

@@ -96,8 +96,9 @@ async def listed(work: Work, state: ListState) -> Page:
 		query = query.where(row.c.date <= state["date_to"])
 	if state["own"] is not None:
 		query = query.where(row.c.own == state["own"])
-	columns: dict[str, Any] = {"date": row.c.date, "currency": row.c.currency}
-	query = state.window(query, columns, row.c.own.desc()).limit(None).offset(None)
+	# no `nulls last` here: neither column has one, and with it no index would fit
+	order = [row.c[key.name].desc() if key.descending else row.c[key.name] for key in state.sort]
+	query = query.order_by(*order, row.c.own.desc())
 	return await work.read_list(query, limit=state.page_size, offset=state.offset)
 
 

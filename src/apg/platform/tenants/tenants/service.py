@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from apg.contracts.reference import ExchangeRates
 from apg.kernel.errors import Conflict, Invalid, Problem
 from apg.kernel.json_rows import One
 from apg.kernel.principal import Principal
@@ -66,6 +67,7 @@ async def create_tenant(
 				_("There is a company “{slug}” already; choose another short name.", slug=slug),
 				problems=[Problem("slug", _("is taken"), "taken")],
 			)
+		await _check_currency(work, new.currency)
 		if settings:
 			tenant = await work.edit(Tenant, tenant_id)
 			tenant.settings = dict(settings)
@@ -101,6 +103,8 @@ async def current(work: Work) -> Tenant:
 async def change(work: Work, patch: TenantPatch) -> Tenant:
 	"""Changes the fields given. Raises PreconditionFailed for a stale If-Match."""
 	tenant = await work.edit(Tenant, work.principal.tenant_id)
+	if patch.currency is not None and patch.currency != tenant.currency:
+		await _check_currency(work, patch.currency)
 	for field, value in patch.model_dump(exclude_unset=True).items():
 		merged = _merged(getattr(tenant, field), value, field) if field in MERGED else value
 		setattr(tenant, field, merged)
@@ -108,6 +112,17 @@ async def change(work: Work, patch: TenantPatch) -> Tenant:
 		tenant.updated_at, tenant.updated_by = utc_now(), work.principal.user_id
 	await _rename_root(work, tenant)
 	return tenant
+
+
+async def currencies(work: Work) -> list[str]:
+	"""The codes a company may count in, sorted."""
+	return sorted(await work.port(ExchangeRates).known(work))
+
+
+async def _check_currency(work: Work, code: str) -> None:
+	if code not in await work.port(ExchangeRates).known(work):
+		text = _("{code} is no currency of ISO 4217; see the list of currencies.", code=code)
+		raise Invalid.one("currency", text, "currency")
 
 
 def _merged(held: dict[str, Any], given: dict[str, Any], field: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ router = Router(include_in_schema=False)
 async def tenant(work: Annotated[Work, allow(TENANT_READ)]) -> Response:
 	found = await service.current(work)
 	form = FormState.of(service.as_typed(found))
-	return _page(work, form, tenant=found, etag=str(found.version))
+	return await _page(work, form, tenant=found, etag=str(found.version))
 
 
 @router.post("")
@@ -35,18 +35,21 @@ async def save(request: Request, work: Annotated[Work, allow(TENANT_UPDATE)]) ->
 	except Invalid as refused:
 		found = await service.current(work)
 		form = FormState.refused(given, refused)
-		return _page(work, form, status=422, block="form", tenant=found, etag=str(found.version))
+		return await _page(
+			work, form, status=422, block="form", tenant=found, etag=str(found.version)
+		)
 	except PreconditionFailed:
 		found = await service.current(work)
 		rows = service.differences(found, given)
-		return _page(
+		return await _page(
 			work, FormState.of(given), status=412, block="form", tenant=found,
 			etag=str(found.version), conflict=rows,
 		)  # fmt: skip
 	return lead_to(work, PLACE, text=_("Saved"))
 
 
-def _page(work: Work, form: FormState, **context: Any) -> Response:
+async def _page(work: Work, form: FormState, **context: Any) -> Response:
 	may_change = work.principal.may(TENANT_UPDATE)
-	values: dict[str, Any] = {"conflict": [], **context}
+	codes = [(code, code) for code in await service.currencies(work)]
+	values: dict[str, Any] = {"conflict": [], "codes": codes, **context}
 	return show(work, "tenants/tenants/detail.html", form=form, may_change=may_change, **values)

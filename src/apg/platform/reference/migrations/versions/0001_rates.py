@@ -42,6 +42,12 @@ def upgrade() -> None:
 		sa.CheckConstraint("units_per_eur > 0", name=op.f("ck_exchange_rates_positive")),
 		sa.PrimaryKeyConstraint("currency", "date", name=op.f("pk_exchange_rates")),
 	)
+	op.create_index(
+		"ix_exchange_rates_newest",
+		"exchange_rates",
+		[sa.literal_column("date desc"), "currency"],
+		unique=False,
+	)
 	op.create_table(
 		"tenant_exchange_rates",
 		sa.Column("currency", sa.Text(), nullable=False),
