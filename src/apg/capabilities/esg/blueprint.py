@@ -1,13 +1,16 @@
 """Sustainability and ESG management on one screen: start reading here."""
 
-from apg.capabilities.esg import permissions
+from apg.capabilities.esg import menu, permissions
 from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
+from apg.capabilities.esg.measurements import panel_views, views
 from apg.capabilities.esg.metrics import api as metrics_api
+from apg.capabilities.esg.metrics import home
+from apg.capabilities.esg.metrics import views as metrics_views
 from apg.capabilities.esg.settings import EsgSettings
 from apg.contracts import esg as contract
-from apg.kernel.capability import Api, Capability
+from apg.kernel.capability import Api, Capability, Pages
 
 capability = Capability(
 	name="sustainability_esg_management",
@@ -28,6 +31,14 @@ capability = Capability(
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
 	apis=(Api("/api/v1/esg", (health_api.router, metrics_api.router, measurements_api.router)),),
+	pages=(
+		Pages(
+			"/esg",
+			(metrics_views.executive, metrics_views.router, views.router, panel_views.router),
+			menu.METRICS,
+		),
+	),
+	home=(home.CARD,),
 	publishes=(
 		contract.MetricCreated,
 		contract.MetricChanged,

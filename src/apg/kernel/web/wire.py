@@ -94,6 +94,18 @@ def _text(value: str) -> str:
 Line = Annotated[str, AfterValidator(_text)]
 
 
+def formed(pattern: str, sentence: Callable[[], str]) -> AfterValidator:
+	"""For `Annotated[str, formed(…)]`: a text of another form is refused with the sentence."""
+	form = re.compile(pattern)
+
+	def check(text: str) -> str:
+		if form.fullmatch(text) is None:
+			raise refused("form", sentence())
+		return text
+
+	return AfterValidator(check)
+
+
 def moment_text(moment: datetime) -> str:
 	"""RFC 3339 in UTC with `Z`; a fraction only when it is not zero."""
 	text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

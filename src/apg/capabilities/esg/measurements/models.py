@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Index, Integer, Numeric, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from apg.kernel.database import Base, Id, Versioned, id_type
 from apg.kernel.errors import Conflict, human
@@ -54,8 +54,13 @@ class Measurement(Versioned, Base):
 	superseded_at: Mapped[datetime | None] = mapped_column()
 	superseded_by_id: Mapped[Id | None] = mapped_column(id_type)
 	correction_reason: Mapped[str | None] = mapped_column()
+	withdrawal_reason: Mapped[str | None] = mapped_column()
 	is_deleted: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
 	import_id: Mapped[Id | None] = mapped_column(id_type)
+
+	@declared_attr.directive
+	def __mapper_args__(cls) -> dict[str, Any]:
+		return {"version_id_col": cls.version, "version_id_generator": lambda v: (v or 0) + 1}  # pyright: ignore
 
 	__table_args__ = (
 		UniqueConstraint(

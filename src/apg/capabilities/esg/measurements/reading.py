@@ -30,6 +30,7 @@ def select_measurements() -> AnySelect:
 		Measurement.supersedes_id.label("supersedes"),
 		Measurement.superseded_by_id.label("superseded_by"),
 		Measurement.correction_reason.label("correction_reason"),
+		Measurement.withdrawal_reason.label("withdrawal_reason"),
 		case(
 			(Measurement.is_deleted, "withdrawn"),
 			(Measurement.superseded_at.is_not(None), "superseded"),

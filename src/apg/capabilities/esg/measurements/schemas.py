@@ -4,10 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from apg.kernel.texts import _
+from apg.capabilities.esg.shared.free_fields import bounded
 from apg.kernel.web.wire import Amount, Line, Moment
 
 EXAMPLE: dict[str, Any] = {
@@ -19,6 +18,8 @@ EXAMPLE: dict[str, Any] = {
 	"collection_method": "automated",
 	"metadata": {"meter": "E-1"},
 }
+
+Metadata = Annotated[dict[str, Any], AfterValidator(bounded("metadata"))]
 
 
 class MeasurementIn(BaseModel):
@@ -36,23 +37,13 @@ class MeasurementIn(BaseModel):
 	data_source: Annotated[Line, Field(max_length=128)] | None = None
 	collection_method: Annotated[Line, Field(max_length=64)] | None = None
 	evidence: Annotated[Line, Field(max_length=500)] | None = None
-	metadata: dict[str, Any] = Field(default_factory=dict)
+	metadata: Metadata = Field(default_factory=dict)
 	notes: Annotated[Line, Field(max_length=2000)] | None = None
 	metric_id: str | None = Field(
 		default=None, description="accepted when it is the one in the path"
 	)
 	tenant_id: str | None = Field(default=None, description="accepted when it is your own")
 	created_by: str | None = Field(default=None, description="accepted when it is you")
-
-	@model_validator(mode="after")
-	def _whole_period(self) -> "MeasurementIn":
-		if (self.period_start is None) != (self.period_end is None):
-			raise PydanticCustomError(
-				"period", _("Give both period_start and period_end, or neither.")
-			)
-		if self.period_start and self.period_end and self.period_end <= self.period_start:
-			raise PydanticCustomError("period", _("period_end must lie after period_start."))
-		return self
 
 
 class MeasurementPut(MeasurementIn):
@@ -83,7 +74,7 @@ class MeasurementPatch(BaseModel):
 	data_source: Annotated[Line, Field(max_length=128)] | None = None
 	collection_method: Annotated[Line, Field(max_length=64)] | None = None
 	evidence: Annotated[Line, Field(max_length=500)] | None = None
-	metadata: dict[str, Any] | None = None
+	metadata: Metadata | None = None
 	notes: Annotated[Line, Field(max_length=2000)] | None = None
 	reason: Annotated[Line, Field(min_length=3, max_length=500)]
 
@@ -110,6 +101,7 @@ class MeasurementOut(BaseModel):
 	supersedes: str | None
 	superseded_by: str | None
 	correction_reason: str | None
+	withdrawal_reason: str | None
 	status: str
 	created_at: datetime
 	updated_at: datetime

@@ -16,12 +16,14 @@ from apg.capabilities.esg.measurements.schemas import (
 	MeasurementPut,
 )
 from apg.capabilities.esg.metrics import service as metrics
+from apg.capabilities.esg.metrics.models import MetricState
 from apg.capabilities.esg.settings import EsgSettings
 from apg.capabilities.esg.shared import periods, quality, rules
 from apg.capabilities.esg.shared.periods import Method, Series, Span
 from apg.capabilities.esg.shared.rule_tree import read_rules
 from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod
 from apg.contracts.esg import MeasurementRecorded, MetricValueChanged
+from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page
 from apg.kernel.stamps import is_id, utc_now
@@ -293,7 +295,7 @@ async def withdraw(
 	row = await _standing(work, metric_id, measurement_id)
 	row.is_deleted = True
 	row.updated_by = work.principal.user_id
-	row.correction_reason = reason or row.correction_reason
+	row.withdrawal_reason = reason
 	work.publish(_recorded(row, withdrawn=True))
 	newest = await states.renew(work, metric)
 	work.publish(_value_changed(metric.id, newest))
@@ -309,6 +311,36 @@ async def read(work: Work, metric_id: str, measurement_id: str) -> One:
 		),
 		Measurement,
 	)
+
+
+async def current(work: Work, metric_id: str) -> One | None:
+	"""The reading that the current value is, or None while there is none."""
+	held = (
+		await work.execute(
+			select(MetricState.measurement_id, MetricState.current_date).where(
+				MetricState.metric_id == metric_id
+			)
+		)
+	).one_or_none()
+	if held is None or held.measurement_id is None:
+		return None
+	statement = reading.select_measurements().where(
+		Measurement.id == held.measurement_id, Measurement.measurement_date == held.current_date
+	)
+	return await work.read_one(statement, Measurement)
+
+
+MOST_REVISIONS = 100
+
+
+async def revisions(work: Work, metric_id: str, measurement_id: str) -> list[dict[str, Any]]:
+	"""All revisions of one reading as the wire shows them, the first one first. Raises NotFound."""
+	chain = [load_json((await read(work, metric_id, measurement_id)).body)]
+	while chain[0]["supersedes"] and len(chain) < MOST_REVISIONS:
+		chain.insert(0, load_json((await read(work, metric_id, chain[0]["supersedes"])).body))
+	while chain[-1]["superseded_by"] and len(chain) < MOST_REVISIONS:
+		chain.append(load_json((await read(work, metric_id, chain[-1]["superseded_by"])).body))
+	return chain
 
 
 async def page(

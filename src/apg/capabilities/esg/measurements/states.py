@@ -1,11 +1,12 @@
 """The state of a metric, moved by its readings; the newest date wins, whatever comes late."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, text
 
 from apg.capabilities.esg.measurements.models import Measurement
-from apg.capabilities.esg.measurements.reading import standing
+from apg.capabilities.esg.measurements.reading import of_metric, standing
 from apg.capabilities.esg.shared import periods, quality
 from apg.capabilities.esg.shared.periods import Direction, Method, Point, Span
 from apg.capabilities.esg.shared.quality import Recorded
@@ -24,7 +25,8 @@ _ADVANCE = text("""
 		"current_date" = excluded."current_date",
 		data_quality_score = excluded.data_quality_score,
 		trend_analysis = excluded.trend_analysis, refreshed_at = now()
-	where :anyway or s."current_date" is null or excluded."current_date" >= s."current_date"
+	where :anyway or s."current_date" is null
+		or (excluded."current_date", excluded.measurement_id) > (s."current_date", s.measurement_id)
 	returning measurement_id
 """)
 _SCORE_ONLY = text("""
@@ -33,10 +35,12 @@ _SCORE_ONLY = text("""
 """)
 
 
-async def history(work: Work, metric_id: str, limit: int = HISTORY) -> list[Measurement]:
-	"""The newest standing readings of a metric, newest first."""
+async def history(
+	work: Work, metric_id: str, before: datetime | None = None, limit: int = HISTORY
+) -> list[Measurement]:
+	"""The newest standing readings of a metric, newest first; with `before`, of an earlier date."""
 	statement = (
-		standing(select(Measurement).where(Measurement.metric_id == metric_id))
+		standing(of_metric(select(Measurement), metric_id, None, before))
 		.order_by(Measurement.measurement_date.desc(), Measurement.id.desc())
 		.limit(limit)
 	)

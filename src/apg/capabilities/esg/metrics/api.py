@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 from apg.capabilities.esg import permissions as may
 from apg.capabilities.esg.metrics import service
 from apg.capabilities.esg.metrics.schemas import MetricIn, MetricOut, MetricPatch, MetricPut
+from apg.capabilities.esg.shared.vocabulary import MetricType
 from apg.kernel.web.envelopes import bare, bare_page
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.work import Work
@@ -20,7 +21,7 @@ Reading = Annotated[Work, allow(may.METRICS_READ)]
 async def list_metrics(
 	request: Request,
 	work: Reading,
-	metric_type: Annotated[str | None, Query(max_length=32)] = None,
+	metric_type: MetricType | None = None,
 	is_kpi: bool | None = None,
 	is_active: bool | None = None,
 	category: Annotated[str | None, Query(max_length=128)] = None,

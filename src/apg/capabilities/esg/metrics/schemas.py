@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from apg.capabilities.esg.shared import vocabulary
+from apg.capabilities.esg.shared.free_fields import bounded
 from apg.capabilities.esg.shared.periods import Method
-from apg.capabilities.esg.shared.rule_tree import read_rules, write_rules
+from apg.capabilities.esg.shared.rule_nodes import MOST_RULES
+from apg.capabilities.esg.shared.rule_tree import read_entry, write_rules
 from apg.capabilities.esg.shared.vocabulary import MetricSource, MetricType, Polarity
 from apg.kernel.errors import Invalid
 from apg.kernel.web.wire import Amount, IdText, Line
@@ -22,10 +24,8 @@ def _told(check: Any) -> Any:
 		try:
 			return check(value)
 		except Invalid as error:
-			first = error.problems[0] if error.problems else None
-			raise PydanticCustomError(
-				"domain", "{text}", {"text": first.message if first else error.message}
-			) from error
+			text = " ".join(problem.message for problem in error.problems) or error.message
+			raise PydanticCustomError("domain", "{text}", {"text": text}) from error
 
 	return run
 
@@ -38,7 +38,23 @@ Period = Annotated[
 ]
 Category = Annotated[Line, Field(min_length=1, max_length=128)]
 LongText = Annotated[Line, Field(max_length=2000)]
-Rules = Annotated[list[Any], AfterValidator(_told(lambda stored: write_rules(read_rules(stored))))]
+
+
+def _rule(entry: Any) -> Any:
+	"""The stored form of one rule; in a tree the refusal names the place below the rule."""
+	try:
+		return write_rules((read_entry(entry, field=""),))[0]
+	except Invalid as error:
+		first = error.problems[0]
+		place = first.field.lstrip(".")
+		raise PydanticCustomError(
+			"rule", "{text}", {"text": f"{place}: {first.message}" if place else first.message}
+		) from error
+
+
+Rules = Annotated[list[Annotated[Any, AfterValidator(_rule)]], Field(max_length=MOST_RULES)]
+Sources = Annotated[list[Any], Field(max_length=100), AfterValidator(bounded("data_sources"))]
+Config = Annotated[dict[str, Any], AfterValidator(bounded("automation_config"))]
 
 EXAMPLE: dict[str, Any] = {
 	"name": "Electricity consumption",
@@ -67,7 +83,7 @@ class MetricIn(BaseModel):
 	subcategory: Category | None = None
 	description: LongText | None = None
 	calculation_method: LongText | None = None
-	data_sources: list[Any] = Field(default_factory=list, max_length=100)
+	data_sources: Sources = Field(default_factory=list)
 	unit: Unit
 	target_value: Amount | None = None
 	baseline_value: Amount | None = None
@@ -80,8 +96,8 @@ class MetricIn(BaseModel):
 	is_automated: bool = False
 	is_active: bool = True
 	enable_ai_predictions: bool = False
-	automation_config: dict[str, Any] = Field(default_factory=dict)
-	validation_rules: Rules = Field(default_factory=list, max_length=50)
+	automation_config: Config = Field(default_factory=dict)
+	validation_rules: Rules = Field(default_factory=list)
 	framework_id: IdText | None = None
 	tenant_id: str | None = Field(default=None, description="accepted when it is your own")
 	created_by: str | None = Field(default=None, description="accepted when it is you")
@@ -107,7 +123,7 @@ class MetricPatch(BaseModel):
 	subcategory: Category | None = None
 	description: LongText | None = None
 	calculation_method: LongText | None = None
-	data_sources: Annotated[list[Any], Field(max_length=100)] | None = None
+	data_sources: Sources | None = None
 	unit: Unit | None = None
 	target_value: Amount | None = None
 	baseline_value: Amount | None = None
@@ -120,8 +136,8 @@ class MetricPatch(BaseModel):
 	is_automated: bool | None = None
 	is_active: bool | None = None
 	enable_ai_predictions: bool | None = None
-	automation_config: dict[str, Any] | None = None
-	validation_rules: Annotated[Rules, Field(max_length=50)] | None = None
+	automation_config: Config | None = None
+	validation_rules: Rules | None = None
 	framework_id: IdText | None = None
 
 

@@ -209,3 +209,16 @@ def collection_method(text: str | None) -> CollectionMethod | None:
 	if folded in set(CollectionMethod):
 		return CollectionMethod(folded)
 	return _METHODS.get(folded)
+
+
+def standing(method: str | None, generated: bool = False) -> str:
+	"""The mark of a figure by how it came about: measured, calculated, estimated, or unstated.
+
+	What was generated or extrapolated is an estimate, whatever else is said of it.
+	"""
+	found = collection_method(method)
+	if generated or found is CollectionMethod.ESTIMATED:
+		return "estimated"
+	if found is None:
+		return "unstated"
+	return "calculated" if found is CollectionMethod.CALCULATED else "measured"

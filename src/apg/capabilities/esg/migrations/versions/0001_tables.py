@@ -133,6 +133,7 @@ def upgrade() -> None:
 		sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
 		sa.Column("superseded_by_id", sa.Uuid(as_uuid=False), nullable=True),
 		sa.Column("correction_reason", sa.Text(), nullable=True),
+		sa.Column("withdrawal_reason", sa.Text(), nullable=True),
 		sa.Column("is_deleted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
 		sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
 		sa.Column("version", sa.Integer(), server_default="1", nullable=False),
