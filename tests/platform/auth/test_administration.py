@@ -13,6 +13,7 @@ from apg.kernel.principal import Principal
 from apg.kernel.stamps import new_id
 from apg.kernel.work import open_work
 from apg.platform.auth.roles import service as roles
+from apg.platform.auth.users import people
 from apg.platform.auth.users import service as users
 from tests.platform.auth.conftest import PASSWORD, Person, World, add_person
 
@@ -270,7 +271,7 @@ async def test_an_account_is_looked_after_at_home(api: httpx.AsyncClient, world:
 async def administrators(world: World) -> list[str]:
 	system = Principal.system(world.alice.tenant_id)
 	async with open_work(world.runtime, system, action="tests", origin="cli") as work:
-		return await users.members_in_role(work, "tenant_admin")
+		return await people.members_in_role(work, "tenant_admin")
 
 
 @pytest.mark.parametrize(

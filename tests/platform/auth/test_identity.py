@@ -11,8 +11,8 @@ from apg.kernel.permissions import Permission
 from apg.kernel.principal import Principal
 from apg.kernel.stamps import new_id
 from apg.kernel.work import Work, open_work
-from apg.platform.auth.roles import service as roles
 from apg.platform.auth.roles.models import Role
+from apg.platform.auth.roles.rights import canonical_all
 from apg.platform.auth.users import service as users
 from tests.platform.auth.conftest import World
 from tests.platform.auth.test_administration import give
@@ -89,7 +89,7 @@ async def test_every_default_role_names_rights_that_exist(world: World) -> None:
 	composition = world.runtime.composition
 	for capability in composition.capabilities:
 		for role in capability.default_roles:
-			names = roles.canonical_all(role.permissions, composition, role.name)
+			names = canonical_all(role.permissions, composition, role.name)
 			assert names == sorted(set(role.permissions)), role.name
 
 

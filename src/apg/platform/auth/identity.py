@@ -6,8 +6,7 @@ from apg.contracts.identity import Person
 from apg.kernel.permissions import Permission
 from apg.kernel.work import Work
 from apg.platform.auth.roles import service as roles
-from apg.platform.auth.users import service as users
-from apg.platform.auth.users import standing
+from apg.platform.auth.users import people, standing
 
 
 class IdentityPort:
@@ -20,7 +19,7 @@ class IdentityPort:
 		return await standing.roles_of(work, user_id)
 
 	async def people(self, work: Work, user_ids: Collection[str]) -> Mapping[str, Person]:
-		default = await users.locale_of_tenant(work)
+		default = await people.locale_of_tenant(work)
 		return {
 			row.id: Person(
 				row.id,
@@ -30,14 +29,14 @@ class IdentityPort:
 				row.locale or default,
 				row.is_active,
 			)
-			for row in await users.people(work, user_ids)
+			for row in await people.people(work, user_ids)
 		}
 
 	async def members_with(self, work: Work, permission: Permission) -> list[str]:
-		return await users.members_with(work, permission)
+		return await people.members_with(work, permission)
 
 	async def members_in_role(self, work: Work, role: str) -> list[str]:
-		return await users.members_in_role(work, role)
+		return await people.members_in_role(work, role)
 
 	async def seed_roles(self, work: Work) -> None:
 		await roles.seed_roles(work)

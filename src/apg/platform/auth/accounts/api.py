@@ -34,7 +34,7 @@ from apg.platform.auth.accounts.schemas import (
 )
 from apg.platform.auth.permissions import USERS_CREATE, USERS_READ, USERS_UPDATE
 from apg.platform.auth.sessions import service as sessions
-from apg.platform.auth.sessions.authenticator import sessions_of
+from apg.platform.auth.sessions.service import sessions_of
 
 PAGE = ListSpec(columns=(), paging="offset", max_page_size=1000)
 SECRET = {"Cache-Control": "no-store"}

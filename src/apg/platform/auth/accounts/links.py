@@ -22,8 +22,7 @@ from apg.platform.auth.accounts.models import AccountLink
 from apg.platform.auth.accounts.schemas import AcceptIn, InvitationIn
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.sessions import service as sessions
-from apg.platform.auth.sessions.authenticator import sessions_of
-from apg.platform.auth.sessions.facts import ask
+from apg.platform.auth.sessions.service import ask, sessions_of
 from apg.platform.auth.users import service as users
 
 RESET_SECONDS = 0.4  # every request for a reset takes this long, whoever is asked for

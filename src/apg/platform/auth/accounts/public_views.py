@@ -17,7 +17,7 @@ from apg.platform.auth.accounts import forms, links, sign_in
 from apg.platform.auth.accounts.forms import FormRefused, Ticket
 from apg.platform.auth.accounts.schemas import AcceptIn
 from apg.platform.auth.sessions import service as sessions
-from apg.platform.auth.sessions.facts import Facts, ask
+from apg.platform.auth.sessions.service import Facts, ask
 
 login = Router(include_in_schema=False)
 logout = Router(include_in_schema=False)

@@ -9,7 +9,7 @@ from pyotp.totp import TOTP
 from apg.kernel.keys import KeyProblem, KeyRing, RootKey
 from apg.kernel.runtime import Runtime
 from apg.kernel.tokens import secret_hash
-from apg.platform.auth.sessions.facts import ask
+from apg.platform.auth.sessions.service import ask
 
 COLUMN = "users.totp_secret"
 STEP = 30

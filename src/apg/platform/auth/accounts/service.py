@@ -18,7 +18,7 @@ from apg.platform.auth.accounts import second_factor
 from apg.platform.auth.accounts.schemas import ProfilePatch
 from apg.platform.auth.accounts.sign_in import refused, spend
 from apg.platform.auth.sessions import service as sessions
-from apg.platform.auth.sessions.facts import ask
+from apg.platform.auth.sessions.service import ask
 from apg.platform.auth.users import service as users
 
 

@@ -13,7 +13,7 @@ from apg.kernel.texts import _
 from apg.kernel.work import Origin, open_work
 from apg.platform.auth.accounts import second_factor
 from apg.platform.auth.sessions import service as sessions
-from apg.platform.auth.sessions.facts import Facts, ask
+from apg.platform.auth.sessions.service import Facts, ask
 from apg.platform.auth.users import service as users
 
 

@@ -19,7 +19,7 @@ from apg.platform.auth.accounts.schemas import PasswordIn, ProfilePatch
 from apg.platform.auth.api_keys import service as api_keys
 from apg.platform.auth.api_keys.schemas import ApiKeyIn
 from apg.platform.auth.permissions import KEYS_CREATE
-from apg.platform.auth.roles.service import permissions_known
+from apg.platform.auth.roles.rights import rights_by_capability
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.typed_forms import chosen, filled
 
@@ -98,10 +98,15 @@ async def switch(request: Request, work: Annotated[Work, signed_in()]) -> Respon
 # -- second factor ----------------------------------------------------------------------------
 
 
+def _picture(uri: str) -> Markup:
+	"""The QR code as SVG of rectangles alone; on white, so that it can be read on a dark page."""
+	return Markup(segno.make(uri).svg_inline(scale=5, border=4, light="#fff"))  # noqa: S704
+
+
 async def _security(work: Work, status: int = 200, **context: Any) -> Response:
 	me = await service.profile(work)
 	pending = await service.pending_totp(work)
-	picture = Markup(segno.make(pending.uri).svg_inline(scale=5, border=2)) if pending else ""  # noqa: S704
+	picture = _picture(pending.uri) if pending else ""
 	return show(
 		work,
 		"auth/accounts/security.html",
@@ -201,7 +206,7 @@ async def _keys(work: Work, status: int = 200, **context: Any) -> Response:
 		**{
 			"rows": await api_keys.mine(work),
 			"tab": "keys",
-			"rights": permissions_known(work),
+			"groups": rights_by_capability(work, only_own=True),
 			"made": "",
 			"form": FormState(),
 			**context,

@@ -17,8 +17,7 @@ from apg.platform.auth.api_keys.models import ApiKey
 from apg.platform.auth.api_keys.schemas import ApiKeyIn
 from apg.platform.auth.permissions import KEYS_DELETE
 from apg.platform.auth.roles.service import canonical_all
-from apg.platform.auth.sessions.authenticator import sessions_of
-from apg.platform.auth.sessions.service import after_revoking
+from apg.platform.auth.sessions.service import after_revoking, sessions_of
 
 KEY_LIST = ListSpec(
 	columns=(

@@ -11,6 +11,7 @@ from apg.kernel.web.wire import IdText
 from apg.kernel.work import Work
 from apg.platform.auth.permissions import ROLES_CREATE, ROLES_DELETE, ROLES_READ, ROLES_UPDATE
 from apg.platform.auth.roles import service
+from apg.platform.auth.roles.rights import permissions_known
 from apg.platform.auth.roles.schemas import PermissionOut, RoleIn, RoleOut, RolePatch
 
 router = Router(tags=["roles"])
@@ -58,4 +59,4 @@ async def remove_role(role_id: IdText, work: Annotated[Work, allow(ROLES_DELETE)
 @rights.get("", response_model=list[PermissionOut])
 async def list_permissions(work: Annotated[Work, allow(ROLES_READ)]) -> Response:
 	"""Every right that can be given, of the capabilities that are on."""
-	return bare(work, service.permissions_known(work))
+	return bare(work, permissions_known(work))

@@ -1,4 +1,4 @@
-"""What roles there are, who has which, and the rule that nobody gives rights he does not hold."""
+"""What roles there are, who has which, and that an administrator stays."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -8,16 +8,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 
 from apg.kernel.composition import Composition
 from apg.kernel.database import id_type
-from apg.kernel.errors import Conflict, Invalid, PermissionDenied, Problem
+from apg.kernel.errors import Conflict, Invalid, Problem
 from apg.kernel.json_rows import One, Page
-from apg.kernel.permissions import Permission
-from apg.kernel.principal import Principal
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work
-from apg.platform.auth.permissions import ROLES_ASSIGN
 from apg.platform.auth.roles.models import ADMINISTRATOR, MembershipRole, Role
+from apg.platform.auth.roles.rights import canonical_all, check_grant
 from apg.platform.auth.roles.schemas import RoleIn, RolePatch
 from apg.platform.auth.sessions.service import noticed
 
@@ -54,64 +52,6 @@ class LastAdministrator(Conflict):
 	"""A tenant keeps somebody who may do everything."""
 
 	code = "LAST_ADMINISTRATOR"
-
-
-class CannotGrant(PermissionDenied):
-	"""Nobody gives rights that he does not hold."""
-
-	code = "CANNOT_GRANT"
-
-
-# -- rights -----------------------------------------------------------------------------------
-
-
-def canonical(name: str, composition: Composition) -> str:
-	"""The one spelling of a right or of a wildcard; raises ValueError when there is none such."""
-	known = {str(permission) for permission in composition.permissions}
-	if name == "*":
-		return name
-	if name.endswith((".*", ":*")):
-		parts = name[:-2].replace(":", ".").split(".")
-		prefix = ".".join(parts) + "."
-		if len(parts) in (1, 2) and any(one.startswith(prefix) for one in known):
-			return prefix + "*"
-		raise ValueError(name)
-	text = str(Permission.parse(name))
-	if text not in known:
-		raise ValueError(name)
-	return text
-
-
-def canonical_all(names: Iterable[str], composition: Composition, field: str) -> list[str]:
-	"""Sorted, each once. Raises Invalid naming those that do not exist."""
-	found: set[str] = set()
-	problems: list[Problem] = []
-	for name in names:
-		try:
-			found.add(canonical(name, composition))
-		except ValueError:
-			text = _("There is no right “{name}”.", name=name[:100])
-			problems.append(Problem(field, text, "unknown_permission"))
-	if problems:
-		raise Invalid(_("Some rights do not exist"), problems=problems)
-	return sorted(found)
-
-
-def _covers(granted: frozenset[str], name: str) -> bool:
-	parts = name.split(".")
-	prefixes = {".".join([*parts[:n], "*"]) for n in range(len(parts))}
-	return not granted.isdisjoint({name, *prefixes})
-
-
-def check_grant(principal: Principal, names: Iterable[str], composition: Composition) -> None:
-	"""Raises CannotGrant for a right the caller neither holds nor may assign."""
-	assigns = principal.may(ROLES_ASSIGN)
-	for name in names:
-		business = name != "*" and name.split(".")[0] not in composition.always_on
-		if not _covers(principal.permissions, name) and not (assigns and business):
-			raise CannotGrant(
-				_("You cannot give the right “{name}”: you do not hold it.", name=name)
-			)
 
 
 # -- defaults ---------------------------------------------------------------------------------
@@ -339,16 +279,6 @@ async def choices(work: Work) -> list[tuple[str, str]]:
 	"""Name and title of every role, by title."""
 	rows = await work.execute(select(Role.name, Role.title).order_by(Role.title, Role.name))
 	return [(name, title) for name, title in rows]
-
-
-def permissions_known(work: Work) -> list[dict[str, str]]:
-	"""The rights of all capabilities that are on, by name."""
-	composition = work.runtime.composition
-	on = work.principal.enabled | composition.always_on
-	known = sorted(one for one in composition.permissions if one.capability in on)
-	return [
-		{"name": str(one), "title": _(one.title), "capability": one.capability} for one in known
-	]
 
 
 async def create(work: Work, new: RoleIn) -> Role:

@@ -1,7 +1,6 @@
 """`/admin/roles`: roles and their rights."""
 
 from dataclasses import replace
-from itertools import groupby
 from typing import Annotated, Any
 
 from fastapi import Request, Response
@@ -17,6 +16,7 @@ from apg.kernel.web.show import lead_to, show
 from apg.kernel.work import Work
 from apg.platform.auth.permissions import ROLES_CREATE, ROLES_DELETE, ROLES_READ, ROLES_UPDATE
 from apg.platform.auth.roles import service
+from apg.platform.auth.roles.rights import rights_by_capability
 from apg.platform.auth.roles.schemas import RoleIn, RolePatch
 from apg.platform.auth.typed_forms import chosen, filled
 
@@ -52,14 +52,9 @@ async def _role(work: Work, role_id: str, status: int = 200, **context: Any) -> 
 
 def _groups(work: Work, held: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 	"""The rights by capability as choices; wildcards the role holds stand first."""
-	titles = {c.short: _(c.title) for c in work.runtime.composition.capabilities}
-	known = service.permissions_known(work)
 	wild = [(name, name) for name in held if name.endswith("*")]
 	groups = [(_("Groups of rights"), wild)] if wild else []
-	for short, rights in groupby(known, key=lambda right: right["capability"]):
-		choices = [(right["name"], right["title"] or right["name"]) for right in rights]
-		groups.append((titles[short], choices))
-	return groups
+	return groups + rights_by_capability(work)
 
 
 @router.get("/new")

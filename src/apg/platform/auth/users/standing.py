@@ -10,8 +10,8 @@ from apg.kernel.work import Work
 from apg.platform.auth.permissions import USERS_READ
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.users.models import Membership
+from apg.platform.auth.users.people import active_members
 from apg.platform.auth.users.schemas import CheckIn
-from apg.platform.auth.users.service import active_members
 
 
 def read_permission(permission: str, resource: str = "") -> Permission | None:
