@@ -1,6 +1,18 @@
 """What others may know of PLM: its events and its ports."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
 from apg.kernel.events import Event
+
+if TYPE_CHECKING:
+	import numpy as np
+	import numpy.typing as npt
+
+	from apg.kernel.work import Work
 
 
 class ProductCreated(Event):
@@ -29,6 +41,15 @@ class ProductReleased(Event):
 	snapshot_hash: str
 
 
+class RevisionOpened(Event):
+	"""A new working revision with the content of an earlier one."""
+
+	name = "plm.revision.opened.v1"
+	product_id: str
+	revision_id: str
+	copied_from: str
+
+
 class StructureChanged(Event):
 	"""Lines of a working revision changed."""
 
@@ -36,3 +57,134 @@ class StructureChanged(Event):
 	product_id: str
 	revision_id: str
 	lines: int
+
+
+class Snapshot(Protocol):
+	"""A structure as it stood when it was asked for: n revisions, the root last, m lines.
+
+	Children have smaller numbers than their parents. `hash` is the same for the same revisions,
+	lines and quantities, whenever and wherever it was read.
+	"""
+
+	@property
+	def hash(self) -> str: ...
+	@property
+	def root(self) -> str:
+		"""The revision asked for."""
+		...
+
+	@property
+	def view(self) -> str: ...
+	@property
+	def revision_ids(self) -> Sequence[str]:
+		"""(n,) A product without any revision under the rule stands with its own id."""
+		...
+
+	@property
+	def product_ids(self) -> Sequence[str]: ...  # (n,)
+	@property
+	def units(self) -> Sequence[str]: ...  # (n,) of one of each product
+	@property
+	def parents(self) -> "npt.NDArray[np.int64]": ...  # (m,) places in revision_ids
+	@property
+	def children(self) -> "npt.NDArray[np.int64]": ...  # (m,)
+	@property
+	def quantities(self) -> "npt.NDArray[np.int64]":
+		"""(m,) in 10⁻⁶ of the child's unit, with attrition, for one parent; -1: not known, 0: takes
+		nothing (a reference). Rounded half-even where 10⁻⁶ cannot hold it; totals are not."""
+		...
+
+
+Vector = Mapping[str, Decimal]
+"""Named components that add up each for itself, such as stages of a footprint, per unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+	"""A place without figures: `quantity` of the product is needed, None when nobody says how much.
+
+	reason: `no_figure`, `as_required`, `quantity_not_given` or `unit_not_convertible`.
+	"""
+
+	product_id: str
+	revision_id: str
+	quantity: Decimal | None
+	reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+	"""What a product brings of its own: `quantity` of it, and the components of that."""
+
+	product_id: str
+	revision_id: str
+	quantity: Decimal
+	values: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class RolledUp:
+	"""Known totals of one root by component, exact; what is missing is named, never counted as 0.
+
+	`coverage` is the share of places in the tree that have figures, 0 to 1.
+	"""
+
+	totals: Mapping[str, Fraction]
+	complete: bool
+	coverage: float
+	missing_count: int
+	missing: tuple[Missing, ...]
+	contributions: tuple[Share, ...]
+
+
+class Structures(Protocol):
+	"""Product structures and their arithmetic; provided by PLM."""
+
+	absent: ClassVar["Structures"]
+
+	async def snapshot(
+		self, work: "Work", revision_id: str, view: str = "engineering"
+	) -> Snapshot | None:
+		"""The structure below a revision. None for one that is unknown, and where PLM is absent.
+
+		Raises Conflict when a product contains itself.
+		"""
+		...
+
+	def roll_up(
+		self,
+		snapshot: Snapshot,
+		own: Mapping[str, Vector],
+		stops: Collection[str] = (),
+		*,
+		needed: Collection[str] = (),
+	) -> RolledUp:
+		"""Rolls figures up to the root, all components in one pass.
+
+		`own` is by revision id, for one unit of the product; products without lines need figures,
+		and so do those `needed`. A figure at a revision in `stops` is the whole figure: nothing below
+		it counts. Elsewhere it is added to what comes from below.
+		"""
+		...
+
+
+class NoStructures:
+	"""Without PLM there is nothing to calculate from."""
+
+	async def snapshot(
+		self, work: "Work", revision_id: str, view: str = "engineering"
+	) -> Snapshot | None:
+		return None
+
+	def roll_up(
+		self,
+		snapshot: Snapshot,
+		own: Mapping[str, Vector],
+		stops: Collection[str] = (),
+		*,
+		needed: Collection[str] = (),
+	) -> RolledUp:
+		return RolledUp({}, False, 0.0, 0, (), ())
+
+
+Structures.absent = NoStructures()  # type: ignore[assignment]

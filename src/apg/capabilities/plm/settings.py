@@ -10,4 +10,5 @@ class PlmSettings(CapabilitySettings):
 
 	model_config = SettingsConfigDict(env_prefix="APG_PLM_", extra="ignore")
 
-	structure_cache: int = 64
+	structure_cache: int = 64  # structures kept by a process
+	structure_cache_lines: int = 1_500_000  # and their lines and products together

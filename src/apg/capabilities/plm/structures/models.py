@@ -51,13 +51,15 @@ class Line(TenantOwned, Base):
 	setup_quantity: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default="0")
 	rounding_multiple: Mapped[Decimal | None] = mapped_column()
 	view: Mapped[str] = mapped_column(default="engineering", server_default="engineering")
-	designators: Mapped[list[Any]] = mapped_column(
-		JSONB, default=list, server_default=text("'[]'")
-	)
+	designators: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
 	note: Mapped[str | None] = mapped_column()
 	is_optional: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
-	is_consumable: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
-	allow_variants: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+	is_consumable: Mapped[bool] = mapped_column(
+		Boolean, default=False, server_default=text("false")
+	)
+	allow_variants: Mapped[bool] = mapped_column(
+		Boolean, default=False, server_default=text("false")
+	)
 	# The system whose file made the line; empty: made by hand, so no file removes it.
 	source: Mapped[str] = mapped_column(default="", server_default="")
 	# Most lines are so many of a floating child: a tenant's whole structure is read without their

@@ -1,0 +1,1 @@
+"""The life of a revision: made from the one before, released, superseded, cancelled."""

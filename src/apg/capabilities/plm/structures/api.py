@@ -1,0 +1,171 @@
+"""`/api/v1/plm/products/{id}/structure…`, `/where-used`, `/compare`, `/rollup` for programs."""
+
+from datetime import date as Date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.structures import answers, exporting, service
+from apg.capabilities.plm.structures.exporting import Format
+from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.schemas import (
+	ComparisonOut,
+	FlatOut,
+	LineIn,
+	LineOut,
+	LinePatch,
+	RollUpOut,
+	TreeOut,
+	WhereUsedOut,
+)
+from apg.kernel.texts import _
+from apg.kernel.web.envelopes import Ok, ok
+from apg.kernel.web.guarded_route import Router, allow
+from apg.kernel.web.wire import Amount, IdText
+from apg.kernel.work import Work
+
+router = Router(prefix="/products/{product_id}", tags=["PLM structures"])
+Reading = Annotated[Work, allow(may.STRUCTURES_READ)]
+Updating = Annotated[Work, allow(may.STRUCTURES_UPDATE)]
+Product = Annotated[str, Field(max_length=100)]
+
+
+class _Chosen(BaseModel):
+	"""Which revision of the product, and which lines and revisions below it."""
+
+	model_config = ConfigDict(extra="forbid")
+
+	revision: Annotated[str | None, Field(max_length=40, description="label or id")] = None
+	rule: Rule = Rule.DEFAULT
+	view: View = View.ENGINEERING
+
+
+class _Priced(_Chosen):
+	quantity: Annotated[Amount, Field(gt=0, lt=Decimal(10**12))] = Decimal(1)
+	lot: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
+	currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$")] = None
+	date: Date | None = None
+
+
+class StructureQuery(_Priced):
+	depth: Annotated[int, Field(ge=1, le=50)] = 1
+	flat: bool = False
+	whole: Annotated[list[IdText], Field(max_length=200)] = Field(default_factory=list)
+	rollup: bool = False
+	limit: Annotated[int, Field(ge=1, le=20_000)] = 5_000
+
+
+class ExportQuery(_Priced):
+	depth: Annotated[int, Field(ge=1, le=50)] = 50
+	flat: bool = False
+	whole: Annotated[list[IdText], Field(max_length=200)] = Field(default_factory=list)
+	rollup: bool = False
+	format: Format = Format.CSV
+
+
+class RollUpQuery(_Priced):
+	limit: Annotated[int, Field(ge=1, le=5_000)] = 200
+
+
+class WhereUsedQuery(BaseModel):
+	model_config = ConfigDict(extra="forbid")
+
+	rule: Rule = Rule.DEFAULT
+	view: View = View.ENGINEERING
+	depth: Annotated[int | None, Field(ge=1, le=50)] = None
+
+
+class CompareQuery(_Chosen):
+	other: Annotated[
+		str, Field(alias="with", min_length=1, max_length=100, description="revision or product")
+	]
+	with_rule: Rule | None = None
+	depth: Annotated[int, Field(ge=1, le=50)] = 1
+
+
+@router.get("/structure", response_model=Ok[TreeOut | FlatOut], summary="Read a structure")
+async def read_structure(
+	product_id: Product, work: Reading, query: Annotated[StructureQuery, Query()]
+) -> Response:
+	data, etag = await answers.structure(work, product_id, **_given(query))
+	return ok(work, data, headers={"ETag": f'W/"{etag}"'})
+
+
+@router.get("/structure/export", summary="Export a structure")
+async def export_structure(
+	product_id: Product, work: Reading, query: Annotated[ExportQuery, Query()]
+) -> Response:
+	name, pieces = await answers.export(work, product_id, **_given(query))
+	headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+	return StreamingResponse(pieces, media_type=exporting.MEDIA[query.format], headers=headers)
+
+
+@router.get("/structure/lines", response_model=Ok[list[LineOut]], summary="List recorded lines")
+async def list_lines(
+	product_id: Product, work: Reading, revision: Annotated[str | None, Query(max_length=40)] = None
+) -> Response:
+	return ok(work, await answers.lines(work, product_id, revision))
+
+
+@router.post("/structure/lines", response_model=Ok[LineOut], status_code=201, summary="Add a line")
+async def add_line(product_id: Product, body: LineIn, work: Updating) -> Response:
+	line = await service.add_line(work, product_id, body)
+	place = f"/api/v1/plm/products/{product_id}/structure/lines/{line.line_uid}"
+	shown = await answers.line(work, product_id, line.line_uid)
+	return ok(work, shown, status=201, message=_("Line added"), headers={"Location": place})
+
+
+@router.get(
+	"/structure/lines/{line_uid}", response_model=Ok[LineOut], summary="Read a recorded line"
+)
+async def read_line(
+	product_id: Product,
+	line_uid: str,
+	work: Reading,
+	revision: Annotated[str | None, Query(max_length=40)] = None,
+) -> Response:
+	return ok(work, await answers.line(work, product_id, line_uid, revision))
+
+
+@router.patch("/structure/lines/{line_uid}", response_model=Ok[LineOut], summary="Change a line")
+async def change_line(
+	product_id: Product, line_uid: str, body: LinePatch, work: Updating
+) -> Response:
+	await service.change_line(work, product_id, line_uid, body)
+	return ok(work, await answers.line(work, product_id, line_uid), message=_("Line changed"))
+
+
+@router.delete("/structure/lines/{line_uid}", status_code=204, summary="Take a line out")
+async def remove_line(product_id: Product, line_uid: str, work: Updating) -> Response:
+	await service.remove_line(work, product_id, line_uid)
+	return Response(status_code=204)
+
+
+@router.get("/rollup", response_model=Ok[RollUpOut], summary="Roll up cost and mass")
+async def read_rollup(
+	product_id: Product, work: Reading, query: Annotated[RollUpQuery, Query()]
+) -> Response:
+	data, etag = await answers.rollup(work, product_id, **_given(query))
+	return ok(work, data, headers={"ETag": f'W/"{etag}"'})
+
+
+@router.get("/where-used", response_model=Ok[WhereUsedOut], summary="Where a product is used")
+async def read_where_used(
+	product_id: Product, work: Reading, query: Annotated[WhereUsedQuery, Query()]
+) -> Response:
+	return ok(work, await answers.where_used(work, product_id, **_given(query)))
+
+
+@router.get("/compare", response_model=Ok[ComparisonOut], summary="Compare two structures")
+async def compare_structures(
+	product_id: Product, work: Reading, query: Annotated[CompareQuery, Query()]
+) -> Response:
+	return ok(work, await answers.comparison(work, product_id, **_given(query)))
+
+
+def _given(query: BaseModel) -> dict[str, Any]:
+	return {name: getattr(query, name) for name in type(query).model_fields}

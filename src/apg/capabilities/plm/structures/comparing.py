@@ -1,0 +1,196 @@
+"""Two structures side by side: by line, and below by occurrence where revisions differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apg.capabilities.plm.shared import compare as lines_of
+from apg.capabilities.plm.shared.compare import Difference, FieldChange
+from apg.capabilities.plm.structures.plain_sql import fetched
+from apg.capabilities.plm.structures.reading import HeadRow, Row, rows_below
+from apg.capabilities.plm.structures.rules import Rule, View
+from apg.kernel.work import Work
+
+MOST_ROWS = 5_000
+ATTRIBUTES = ("description", "mass", "mass_unit", "material")
+_FIELDS = (
+	"quantity",
+	"quantity_kind",
+	"unit",
+	"attrition",
+	"setup_quantity",
+	"rounding_multiple",
+	"note",
+)
+
+
+@dataclass(slots=True)
+class Comparison:
+	rows: list[Row] = field(default_factory=list[Row])
+	truncated: bool = False
+
+	def count(self, change: str) -> int:
+		return sum(1 for row in self.rows if row["change"] == change)
+
+
+async def compared(
+	work: Work,
+	before: HeadRow,
+	after: HeadRow,
+	*,
+	rules: tuple[Rule, Rule],
+	view: View,
+	depth: int,
+) -> dict[str, Any]:
+	"""What turns `before` into `after`. Sub-assemblies in the same revision on both sides are equal
+	and not entered; where a paired line leads to two revisions of one product, its lines are compared
+	below it, to the depth.
+	"""
+	found = Comparison()
+	waiting = [(before.revision_id, after.revision_id, 1, [])]
+	while waiting and not found.truncated:
+		now, waiting = waiting, []
+		old = await _lines(work, {pair[0] for pair in now}, rules[0], view)
+		new = await _lines(work, {pair[1] for pair in now}, rules[1], view)
+		for left, right, level, path in now:
+			a, b = old.get(left, []), new.get(right, [])
+			difference = lines_of.compare([_line(row) for row in a], [_line(row) for row in b])
+			_list(found, difference, a, b, level, path)
+			if level < depth:
+				waiting += [
+					(x["revision_id"], y["revision_id"], level + 1, [*path, y["product_number"]])
+					for x, y in _pairs(difference, a, b)
+					if x["product_id"] == y["product_id"] and x["revision_id"] != y["revision_id"]
+				]
+	attributes = _attributes(before, after)
+	return {
+		"before": before.wire(),
+		"after": after.wire(),
+		"view": str(view),
+		"depth": depth,
+		"identical": not found.rows and not attributes,
+		"truncated": found.truncated,
+		"added": found.count("added"),
+		"removed": found.count("removed"),
+		"changed": found.count("changed"),
+		"attributes": attributes,
+		"lines": found.rows,
+	}
+
+
+_SUBSTITUTES = """
+	select l.id::text, i.number, s.quantity_ratio from plm_line_substitutes s
+	join plm_lines l on l.id = s.line_id join plm_items i on i.id = s.item_id
+	where l.parent_revision_id = any($1::uuid[]) order by s.rank, i.number
+"""
+
+
+async def _lines(work: Work, revisions: set[str], rule: Rule, view: View) -> dict[str, list[Row]]:
+	found = await rows_below(work, revisions, rule, view)
+	substitutes: dict[str, list[str]] = {}
+	for line_id, number, ratio in await fetched(work, _SUBSTITUTES, sorted(revisions)):
+		text = number if ratio == 1 else f"{number} × {ratio.normalize():f}"
+		substitutes.setdefault(line_id, []).append(text)
+	for row in (row for group in found.values() for row in group):
+		row["substitutes"] = tuple(substitutes.get(row["line_id"], ()))
+	return found
+
+
+def _line(row: Row) -> lines_of.Line:
+	return lines_of.Line(
+		uid=row["line_uid"],
+		child=row["product_id"],
+		find_number=row["find_number"],
+		designators=frozenset(row["designators"]),
+		fields={
+			**{name: row[name] for name in _FIELDS},
+			"revision": row["revision"] if row["pinned"] else None,
+			"substitutes": row["substitutes"] or None,
+		},
+	)
+
+
+def _pairs(difference: Difference, a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:
+	"""The rows of lines that are on both sides, changed or not."""
+	old, new = {row["line_uid"]: row for row in a}, {row["line_uid"]: row for row in b}
+	moved = {each.old_uid: each.new_uid for each in difference.changed}
+	moved |= {left: right for left, right, _origin in difference.renamed}
+	gone = {line.uid for line in difference.removed}
+	return [
+		(row, new[moved.get(uid, uid)])
+		for uid, row in old.items()
+		if uid not in gone and moved.get(uid, uid) in new
+	]
+
+
+def _list(
+	found: Comparison,
+	difference: Difference,
+	a: Sequence[Row],
+	b: Sequence[Row],
+	level: int,
+	path: list[str],
+) -> None:
+	old, new = {row["line_uid"]: row for row in a}, {row["line_uid"]: row for row in b}
+
+	def add(change: str, row: Row, how: str | None, fields: list[dict[str, Any]]) -> None:
+		if len(found.rows) >= MOST_ROWS:
+			found.truncated = True
+			return
+		found.rows.append(
+			{
+				"change": change,
+				"level": level,
+				"path": path,
+				"line_uid": row["line_uid"],
+				"find_number": row["find_number"],
+				"product_id": row["product_id"],
+				"product_number": row["product_number"],
+				"product_name": row["product_name"],
+				"matched_by": how,
+				"fields": fields,
+			}
+		)
+
+	for line in difference.removed:
+		add("removed", old[line.uid], None, _content(old[line.uid]))
+	for change in difference.changed:
+		left, right = old[change.old_uid], new[change.new_uid]
+		fields = [_field(each, left, right) for each in change.changes]
+		add("changed", right, str(change.matched_by), fields)
+	for line in difference.added:
+		add("added", new[line.uid], None, _content(new[line.uid], new=True))
+
+
+def _content(row: Row, *, new: bool = False) -> list[dict[str, Any]]:
+	"""What a line brings or takes away, as fields without another side."""
+	shown = {"quantity": row["quantity"], "unit": row["unit"], "designators": row["designators"]}
+	return [
+		{"field": name, "old": None if new else value, "new": value if new else None}
+		for name, value in shown.items()
+		if value not in (None, [])
+	]
+
+
+def _field(change: FieldChange, left: Row, right: Row) -> dict[str, Any]:
+	if change.field == "child":
+		return {"field": "product", "old": left["product_number"], "new": right["product_number"]}
+	if change.field == "designators":
+		return {"field": "designators", "old": left["designators"], "new": right["designators"]}
+	return {"field": change.field, "old": change.old, "new": change.new}
+
+
+def _attributes(before: HeadRow, after: HeadRow) -> list[dict[str, Any]]:
+	"""Fields of the revisions themselves that differ; own attributes by name."""
+	pairs: dict[str, tuple[Any, Any]] = {
+		"product_name": (before.product_name, after.product_name),
+		**{name: (before.content[name], after.content[name]) for name in ATTRIBUTES},
+	}
+	old, new = before.content["attributes"] or {}, after.content["attributes"] or {}
+	for name in sorted(old.keys() | new.keys()):
+		pairs[f"custom_attributes.{name}"] = (old.get(name), new.get(name))
+	return [
+		{"field": name, "old": left, "new": right}
+		for name, (left, right) in pairs.items()
+		if left != right
+	]

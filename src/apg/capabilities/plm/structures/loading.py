@@ -1,0 +1,308 @@
+"""A structure out of the database as columns: below one revision, or the tenant's whole one.
+
+Below a revision: one recursive query that meets every revision once, whatever the number of ways to
+it, and gives up beyond `MOST_LINES`. Whole: three scans of fixed rows; most lines are plain (so
+many of a floating child, nothing else), of which three columns are enough.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apg.capabilities.plm.shared.levels import IntArray
+from apg.capabilities.plm.shared.lifecycle import ProductType, RevisionState
+from apg.capabilities.plm.shared.lines import KIND_CODES
+from apg.capabilities.plm.structures.fixed_rows import Places, fixed_rows, whole, words
+from apg.capabilities.plm.structures.plain_sql import fetched
+from apg.capabilities.plm.structures.rules import PICKS, Rule, View
+from apg.kernel.work import Work
+
+MOST_LINES = 30_000
+"""Larger structures are read with the whole tenant: a scan is then cheaper than a walk."""
+
+NOT_GIVEN = -1
+TYPES = tuple(ProductType)
+STATES = tuple(RevisionState)
+Pairs = npt.NDArray[np.uint64]
+
+_KINDS = "array[{}]".format(", ".join(f"'{kind}'" for kind in KIND_CODES))
+_TYPES = "array[{}]".format(", ".join(f"'{each}'" for each in TYPES))
+_STATES = "array[{}]".format(", ".join(f"'{each}'" for each in STATES))
+_NO_ID = "'00000000-0000-0000-0000-000000000000'::uuid"
+
+
+def _micro(column: str, absent: int = NOT_GIVEN) -> str:
+	return f"coalesce(({column} * 1000000)::int8, {absent})"
+
+
+_LINE = f"""
+	{_micro("l.quantity")}, (array_position({_KINDS}, l.quantity_kind) - 1)::int2,
+	{_micro("l.attrition")}, {_micro("l.setup_quantity")}, {_micro("l.rounding_multiple", 0)},
+	hashtextextended(l.unit, 0)
+"""
+_LINE_COLUMNS = {
+	"quantity": "int8",
+	"kind": "int2",
+	"attrition": "int8",
+	"setup": "int8",
+	"rounding": "int8",
+	"unit": "int8",
+}
+_ITEM = f"""
+	hashtextextended(i.unit_of_measure, 0), (array_position({_TYPES}, i.product_type) - 1)::int2
+"""
+_MASS = f"{_micro('r.mass')}, coalesce(hashtextextended(r.mass_unit, 0), 0)"
+_NODE_COLUMNS = {"base": "int8", "type": "int2", "mass": "int8", "mass_unit": "int8"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+	"""n nodes (revisions; an item stands for itself where a rule finds none) of k items, m lines.
+
+	Quantities and masses in 10⁻⁶, NOT_GIVEN where there is none; units as hashes, see units.py.
+	"""
+
+	nodes: Pairs  # (n, 2)
+	items: Pairs  # (k, 2), each once
+	item: IntArray  # (n,) places in items
+	base: IntArray  # (n,)
+	type: IntArray  # (n,) places in TYPES
+	mass: IntArray  # (n,)
+	mass_unit: IntArray  # (n,)
+	parent: IntArray  # (m,) places in nodes
+	child: IntArray  # (m,)
+	quantity: IntArray  # (m,)
+	kind: IntArray  # (m,)
+	attrition: IntArray  # (m,)
+	setup: IntArray  # (m,)
+	rounding: IntArray  # (m,)
+	unit: IntArray  # (m,)
+	lines: Pairs | None  # (m, 2), where lines were named
+
+
+def _below(rule: Rule) -> str:
+	picked = f"coalesce(l.child_revision_id, {PICKS[rule]}, i.id)"
+	# `offset 0` keeps each step a look into an index, whatever the planner thinks of the table.
+	return f"""
+		with recursive reach(id) as (
+			select $1::uuid
+			union
+			select step.id from reach cross join lateral (
+				select {picked} as id
+				from plm_lines l join plm_items i on i.id = l.child_item_id
+				where l.parent_revision_id = reach.id and l.view = $2 offset 0
+			) step
+		)
+		select reach.id, found.* from reach cross join lateral (
+			select stands.id, l.child_item_id, l.id, {_LINE}, {_ITEM}, {_MASS}
+			from plm_lines l join plm_items i on i.id = l.child_item_id
+			cross join lateral (select {picked} as id offset 0) stands
+			left join lateral (
+				select r.mass, r.mass_unit from plm_revisions r where r.id = stands.id offset 0
+			) r on true
+			where l.parent_revision_id = reach.id and l.view = $2 offset 0
+		) found limit {MOST_LINES + 1}
+	"""  # noqa: S608 - constants of ours
+
+
+_BELOW_COLUMNS = {
+	"parent": "uuid",
+	"child": "uuid",
+	"item": "uuid",
+	"line": "uuid",
+	**_LINE_COLUMNS,
+	**_NODE_COLUMNS,
+}
+_BELOW = {rule: _below(rule) for rule in Rule}
+_ROOT = f"""
+	select r.id, r.item_id, {_ITEM}, {_MASS}
+	from plm_revisions r join plm_items i on i.id = r.item_id where r.id = $1::uuid
+"""  # noqa: S608
+
+
+async def load_below(work: Work, root: str, rule: Rule, view: View) -> Columns | None:
+	"""All that is below a revision, each revision once; None when that is too much for a walk."""
+	rows = await fixed_rows(work, _BELOW[rule], _BELOW_COLUMNS, root, str(view))
+	if rows.size > MOST_LINES:
+		return None
+	top = await fixed_rows(work, _ROOT, {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}, root)
+	delivered = words(np.concatenate([top["child"], rows["child"]]))
+	first = _distinct(delivered)
+	place = Places(nodes := delivered[first])
+
+	def of_node(name: str) -> npt.NDArray[Any]:
+		return np.concatenate([top[name], rows[name]])[first]
+
+	named = words(of_node("item"))
+	items = named[_distinct(named)]
+	node = {name: whole(of_node(name)) for name in _NODE_COLUMNS}
+	line = {name: whole(rows[name]) for name in _LINE_COLUMNS}
+	return Columns(
+		nodes=nodes,
+		items=items,
+		item=Places(items).of(named),
+		**node,
+		parent=place.of(words(rows["parent"])),
+		child=place.of(words(rows["child"])),
+		**line,
+		lines=words(rows["line"]),
+	)
+
+
+def _distinct(pairs: Pairs) -> IntArray:
+	"""Where each id stands first, in the order of the ids."""
+	order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+	in_order = pairs[order]
+	fresh = np.ones(order.size, np.bool_)
+	fresh[1:] = (in_order[1:] != in_order[:-1]).any(axis=1)
+	return order[fresh]
+
+
+_PLAIN = f"""
+	select l.parent_revision_id, l.child_item_id, {_micro("l.quantity")}
+	from plm_lines l where l.is_plain
+"""  # noqa: S608
+_SPECIAL = f"""
+	select l.parent_revision_id, l.child_item_id, coalesce(l.child_revision_id, {_NO_ID}), l.id, {_LINE}
+	from plm_lines l where not l.is_plain and l.view = $1
+"""  # noqa: S608
+_ITEMS = f"select i.id, i.current_revision_id, {_ITEM} from plm_items i"  # noqa: S608
+_REVISIONS = f"""
+	select r.id, r.item_id, (array_position({_STATES}, r.state) - 1)::int2, r.ordinal, {_MASS}
+	from plm_revisions r where r.state <> 'cancelled'
+"""  # noqa: S608
+
+
+async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Columns:
+	"""The tenant's structure: the revision of every item under the rule, pinned ones, and `root`."""
+	items = await fixed_rows(
+		work, _ITEMS, {"id": "uuid", "current": "uuid", "base": "int8", "type": "int2"}
+	)
+	revisions = await fixed_rows(
+		work,
+		_REVISIONS,
+		{
+			"id": "uuid",
+			"item": "uuid",
+			"state": "int2",
+			"ordinal": "int4",
+			"mass": "int8",
+			"mass_unit": "int8",
+		},
+	)
+	special = await fixed_rows(
+		work,
+		_SPECIAL,
+		{"parent": "uuid", "child": "uuid", "pinned": "uuid", "line": "uuid", **_LINE_COLUMNS},
+		str(view),
+	)
+	plain = None
+	if view is View.ENGINEERING:
+		plain = await fixed_rows(
+			work, _PLAIN, {"parent": "uuid", "child": "uuid", "quantity": "int8"}
+		)
+	each = await _each(work)
+	return _joined(items, revisions, special, plain, each, root, rule)
+
+
+async def _each(work: Work) -> int:
+	return int((await fetched(work, "select hashtextextended('each', 0)"))[0][0])
+
+
+def _joined(
+	items: Any, revisions: Any, special: Any, plain: Any, each: int, root: str | None, rule: Rule
+) -> Columns:
+	item_place, revision_place = Places(words(items["id"])), Places(words(revisions["id"]))
+	item_of = item_place.of(words(revisions["item"]))
+	picked = _picked(items, revisions, item_of, revision_place, rule)
+	parent = revision_place.of(words(_all(plain, special, "parent")))
+	child_item = item_place.of(words(_all(plain, special, "child")))
+	child = picked[child_item]
+	start = child.size - special.size
+	pins = revision_place.of(words(special["pinned"]))
+	child[start:] = np.where(pins >= 0, pins, child[start:])
+	# Revisions that stand for nothing (superseded, not pinned) are left out with their lines.
+	count = revisions.size
+	kept = np.zeros(count, np.bool_)
+	kept[picked[picked >= 0]] = True
+	if root is not None:
+		raw = np.frombuffer(bytes.fromhex(root.replace("-", "")), "V16")
+		kept[revision_place.of(words(raw))] = True
+	_keep_pinned(kept, parent, pins, start)
+	used = (parent >= 0) & (child_item >= 0) & kept[parent]
+	bare = np.unique(child_item[used & (child < 0)])
+	number = np.full(count, -1, np.int64)
+	chosen = np.flatnonzero(kept)
+	number[chosen] = np.arange(chosen.size)
+	stand_in = np.full(items.size, -1, np.int64)
+	stand_in[bare] = chosen.size + np.arange(bare.size)
+	child = np.where(child >= 0, number[child], stand_in[child_item])
+	owner = np.concatenate([item_of[chosen], bare])
+	items_used, item = np.unique(owner, return_inverse=True)
+
+	def of_revision(name: str, absent: int) -> IntArray:
+		return np.concatenate(
+			[whole(revisions[name])[chosen], np.full(bare.size, absent, np.int64)]
+		)
+
+	def of_line(name: str, neutral: int) -> IntArray:
+		if plain is None:
+			return whole(special[name])[used]
+		if not special.size:
+			return np.broadcast_to(np.int64(neutral), (int(used.sum()),))
+		return np.concatenate([np.full(plain.size, neutral, np.int64), whole(special[name])])[used]
+
+	return Columns(
+		np.concatenate([revision_place.pairs[chosen], item_place.pairs[bare]]),
+		item_place.pairs[items_used],
+		item,
+		whole(items["base"])[owner],
+		whole(items["type"])[owner],
+		of_revision("mass", NOT_GIVEN),
+		of_revision("mass_unit", 0),
+		number[parent[used]],
+		child[used],
+		whole(_all(plain, special, "quantity"))[used],
+		of_line("kind", 0),
+		of_line("attrition", 0),
+		of_line("setup", 0),
+		of_line("rounding", 0),
+		of_line("unit", each),
+		None,
+	)
+
+
+def _all(plain: Any, special: Any, name: str) -> npt.NDArray[Any]:
+	if plain is None:
+		return special[name]
+	return np.concatenate([plain[name], special[name]]) if special.size else plain[name]
+
+
+def _picked(items: Any, revisions: Any, item_of: IntArray, place: Places, rule: Rule) -> IntArray:
+	"""The place of the revision that stands for each item under the rule, -1 for none."""
+	picked = place.of(words(items["current"]))
+	state = revisions["state"]
+	if rule is Rule.LATEST_RELEASED:
+		picked[:] = -1
+		chosen = np.flatnonzero(state == STATES.index(RevisionState.RELEASED))
+	elif rule is Rule.LATEST_WORKING:
+		working, review = STATES.index(RevisionState.WORKING), STATES.index(RevisionState.IN_REVIEW)
+		chosen = np.flatnonzero((state == working) | (state == review))
+		chosen = chosen[np.argsort(revisions["ordinal"][chosen], kind="stable")]
+	else:
+		return picked
+	picked[item_of[chosen]] = chosen  # the highest ordinal is assigned last
+	return picked
+
+
+def _keep_pinned(kept: npt.NDArray[np.bool_], parent: IntArray, pins: IntArray, start: int) -> None:
+	"""Adds the revisions that kept ones pin, and so on; in place."""
+	pinning = np.flatnonzero(pins >= 0)
+	above, below = parent[start:][pinning], pins[pinning]
+	while pinning.size:
+		fresh = below[(above >= 0) & kept[above] & ~kept[below]]
+		if not fresh.size:
+			return
+		kept[fresh] = True

@@ -1,0 +1,19 @@
+"""Queries that are written as SQL: recursive walks and set questions about structures."""
+
+from typing import Any
+
+from apg.kernel.work import Work
+
+
+async def fetched(work: Work, query: str, *given: Any) -> list[Any]:
+	"""The rows; `given` are the values of $1 …"""
+	await work.flush()
+	found = await (await work.connection()).exec_driver_sql(query, given or None)
+	return list(found.all())
+
+
+async def mapped(work: Work, query: str, *given: Any) -> list[dict[str, Any]]:
+	"""The rows by the names of their columns."""
+	await work.flush()
+	found = await (await work.connection()).exec_driver_sql(query, given or None)
+	return [dict(row) for row in found.mappings()]

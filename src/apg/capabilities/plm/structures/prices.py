@@ -1,0 +1,232 @@
+"""What every item of a structure costs, chosen for all of them at once: lists, breaks, rates.
+
+The rules for one list are those of shared/pricing.py; among several lists of an item, one recorded
+by hand comes before an internal one and that before offers of suppliers, and of several suppliers
+the cheapest for the quantity needed is taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
+from apg.capabilities.plm.shared.lines import MICRO
+from apg.capabilities.plm.shared.node_ids import texts
+from apg.capabilities.plm.shared.pricing import PriceGapReason
+from apg.capabilities.plm.structures.fixed_rows import (
+	EPOCH_OF_DATES,
+	Places,
+	Rows,
+	as_text,
+	fixed_rows,
+	whole,
+	words,
+)
+from apg.contracts.reference import ExchangeRates, RateOn
+from apg.kernel.work import Work
+
+FEW_ITEMS = 5_000
+"""More items than this are priced from all costs of the tenant: a scan is then cheaper."""
+
+_COSTS = """
+	select c.item_id, (case c.kind when 'manual' then 0 when 'internal' then 1 else 2 end)::int2,
+		hashtextextended(c.supplier || chr(31) || c.sku, 0), c.valid_from, (c.quantity_break * 1000000)::int8,
+		(c.amount * 1000000)::int8, c.currency
+	from plm_item_costs c
+"""
+_COLUMNS = {
+	"item": "uuid",
+	"rank": "int2",
+	"supplier": "int8",
+	"day": "date",
+	"least": "int8",
+	"amount": "int8",
+	"currency": "code3",
+}
+REASONS = (PriceGapReason.NO_PRICE, PriceGapReason.NOT_YET_VALID, PriceGapReason.NO_RATE)
+_NO_PRICE, _NOT_YET_VALID, _NO_RATE = range(3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+	"""Unit prices of k items in one currency: `known`, their `values`, else the `reason` (a place
+	in REASONS). `used` are the rates behind them."""
+
+	currency: str
+	day: date
+	values: FloatArray  # (k,)
+	known: BoolArray  # (k,)
+	reason: IntArray  # (k,)
+	used: tuple[RateOn, ...]
+	_amount: IntArray  # (k,) in 10⁻⁶ of its own currency
+	_code: IntArray  # (k,) places in _rates
+	_rates: tuple[Fraction, ...]
+
+	def exact(self, item: int) -> Fraction:
+		"""The price of one unit without any rounding; 0 where it is not known."""
+		if not self.known[item]:
+			return Fraction(0)
+		return Fraction(int(self._amount[item]), MICRO) * self._rates[int(self._code[item])]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriceLists:
+	"""The lists of k items that hold on a day, ready to be asked for any quantities.
+
+	Rows are sorted by item, rank, supplier and break; `first` is where each list begins.
+	"""
+
+	count: int
+	currency: str
+	day: date
+	has_any: BoolArray  # (k,) some list, valid or not
+	has_valid: BoolArray  # (k,)
+	item: IntArray  # (rows,)
+	rank: IntArray
+	least: IntArray
+	amount: IntArray
+	code: IntArray
+	first: IntArray  # (lists,)
+	codes: tuple[str, ...]
+	rates: Mapping[str, RateOn]
+
+	def has_price(self) -> BoolArray:
+		"""Items with a price in the currency, whatever the quantity."""
+		return self.choose(np.ones(self.count)).known
+
+	def choose(self, quantity: FloatArray) -> Prices:
+		"""The unit price of each item when so many (k,) of it are needed."""
+		factor = [_factor(code, self.currency, self.rates) for code in self.codes]
+		values = np.zeros(self.count)
+		amount, taken_code = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
+		known = np.zeros(self.count, np.bool_)
+		if self.first.size:
+			row = self._break_of_each_list(quantity)
+			ratio = np.array([np.nan if each is None else float(each) for each in factor])
+			price = self.amount[row] / MICRO * ratio[self.code[row]]
+			# Best list last: unknown rate, then higher price, then worse rank are overwritten.
+			lists = self.item[row]
+			best_rank = np.full(self.count, 99, np.int64)
+			np.minimum.at(best_rank, lists, self.rank[row])
+			usable = np.flatnonzero((self.rank[row] == best_rank[lists]) & ~np.isnan(price))
+			order = usable[np.lexsort((np.arange(usable.size)[::-1], -price[usable]))]
+			target = lists[order]
+			values[target] = price[order]
+			amount[target], taken_code[target] = self.amount[row[order]], self.code[row[order]]
+			known[target] = True
+		reason = np.where(
+			self.has_valid, _NO_RATE, np.where(self.has_any, _NOT_YET_VALID, _NO_PRICE)
+		)
+		held = {self.codes[code] for code in np.unique(taken_code[known]).tolist()}
+		return Prices(
+			self.currency,
+			self.day,
+			values,
+			known,
+			reason,
+			self._used(held),
+			amount,
+			taken_code,
+			tuple(each or Fraction(0) for each in factor),
+		)
+
+	def _break_of_each_list(self, quantity: FloatArray) -> IntArray:
+		"""The row of the highest break not above the quantity, else of the lowest one."""
+		# A quantity summed in floats may lie a hair below the break it equals.
+		needed = np.floor(quantity * MICRO * (1 + 1e-12) + 0.5)
+		reached = self.least <= needed[self.item]
+		place = np.arange(self.item.size)
+		row = np.maximum.reduceat(np.where(reached, place, -1), self.first)
+		return np.where(row >= 0, row, self.first)
+
+	def _used(self, held: set[str]) -> tuple[RateOn, ...]:
+		foreign = held - {self.currency}
+		if not foreign:
+			return ()
+		needed = sorted({*foreign, self.currency} & self.rates.keys())
+		return tuple(self.rates[code] for code in needed if code != "EUR")
+
+
+def _factor(source: str, target: str, rates: Mapping[str, RateOn]) -> Fraction | None:
+	"""What one unit of the source currency is in the target, through the euro; None: no rate."""
+	if source == target:
+		return Fraction(1)
+	old, new = rates.get(source), rates.get(target)
+	if old is None or new is None:
+		return None
+	return Fraction(new.units_per_eur) / Fraction(old.units_per_eur)
+
+
+async def price_lists(
+	work: Work, items: npt.NDArray[np.uint64], *, currency: str, day: date
+) -> PriceLists:
+	"""Reads the lists of these items (k distinct ids in words) and the rates of the day."""
+	count = items.shape[0]
+	if count <= FEW_ITEMS:
+		query = _COSTS + "where c.item_id = any($1::uuid[])"
+		rows = await fixed_rows(work, query, _COLUMNS, texts(as_text(items)))
+	else:
+		rows = await fixed_rows(work, _COSTS, _COLUMNS)
+	place = Places(items)
+	item = place.of(words(rows["item"]))
+	rows, item = rows[item >= 0], item[item >= 0]
+	codes = sorted({code.decode() for code in np.unique(rows["currency"]).tolist()})
+	rates = await work.port(ExchangeRates).rates_on(work, day, {*codes, currency})
+	return _arranged(rows, item, count, currency, day, tuple(codes), rates)
+
+
+def _arranged(
+	rows: Rows,
+	item: IntArray,
+	count: int,
+	currency: str,
+	day: date,
+	codes: tuple[str, ...],
+	rates: Mapping[str, RateOn],
+) -> PriceLists:
+	"""Of each list the breaks of its latest date that has come, sorted."""
+	has_any = np.zeros(count, np.bool_)
+	has_any[item] = True
+	begun = whole(rows["day"]) <= day.toordinal() - EPOCH_OF_DATES
+	rows, item = rows[begun], item[begun]
+	has_valid = np.zeros(count, np.bool_)
+	has_valid[item] = True
+	supplier, from_day = whole(rows["supplier"]), whole(rows["day"])
+	rank, least = whole(rows["rank"]), whole(rows["least"])
+	order = np.lexsort((least, -from_day, supplier, rank, item))
+	item, rank, supplier = item[order], rank[order], supplier[order]
+	begins = _begins(item, rank, supplier)
+	list_of = np.cumsum(begins) - 1
+	in_force = from_day[order] == from_day[order][begins][list_of]
+	kept = order[in_force]
+	item, rank, supplier = item[in_force], rank[in_force], supplier[in_force]
+	code = np.searchsorted(np.array(codes, "S3"), rows["currency"][kept])
+	return PriceLists(
+		count,
+		currency,
+		day,
+		has_any,
+		has_valid,
+		item,
+		rank,
+		least[kept],
+		whole(rows["amount"])[kept],
+		code.astype(np.int64),
+		np.flatnonzero(_begins(item, rank, supplier)),
+		codes,
+		rates,
+	)
+
+
+def _begins(*keys: npt.NDArray[Any]) -> BoolArray:
+	"""Where any of the sorted keys changes."""
+	fresh = np.zeros(keys[0].size, np.bool_)
+	fresh[:1] = True
+	for key in keys:
+		fresh[1:] |= key[1:] != key[:-1]
+	return fresh

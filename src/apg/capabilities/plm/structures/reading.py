@@ -1,0 +1,246 @@
+"""The selects behind answers about structures: lines as recorded, the head, rows of a tree."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, case, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.orm import aliased
+
+from apg.capabilities.plm.products.models import Item, Revision
+from apg.capabilities.plm.shared.lifecycle import TERMINAL_PHASES
+from apg.capabilities.plm.structures.models import Line, LineSubstitute
+from apg.capabilities.plm.structures.plain_sql import mapped
+from apg.capabilities.plm.structures.rules import PICKS, Rule, View
+from apg.kernel.database import AnySelect, load_json
+from apg.kernel.errors import NotFound
+from apg.kernel.stamps import is_id
+from apg.kernel.texts import _
+from apg.kernel.work import Work
+
+DESIGNATORS_DIFFER = "designators_differ_from_quantity"
+PRODUCT_RETIRED = "product_obsolete"
+
+
+def warning_text(code: str) -> str:
+	"""What a person should look at although it can be recorded."""
+	if code == DESIGNATORS_DIFFER:
+		return _("The number of designators is not the quantity.")
+	return _("The product is obsolete or discontinued; a structure with it cannot be released.")
+
+
+def _warnings(differ: Any, retired: Any) -> Any:
+	def listed(*codes: str) -> Any:
+		names = ", ".join(f'"{code}"' for code in codes)
+		return literal_column(f"'[{names}]'::jsonb", JSONB)
+
+	return case(
+		(and_(differ, retired), listed(DESIGNATORS_DIFFER, PRODUCT_RETIRED)),
+		(differ, listed(DESIGNATORS_DIFFER)),
+		(retired, listed(PRODUCT_RETIRED)),
+		else_=listed(),
+	)
+
+
+def _substitutes() -> Any:
+	item, shown = aliased(Item), aliased(Revision)
+	each = func.json_build_object(
+		"product_id",
+		item.id,
+		"product_number",
+		item.number,
+		"product_name",
+		shown.name,
+		"rank",
+		LineSubstitute.rank,
+		"quantity_ratio",
+		func.trim_scale(LineSubstitute.quantity_ratio),
+	)
+	listed = func.json_agg(aggregate_order_by(each, LineSubstitute.rank, item.number))
+	return (
+		select(func.coalesce(listed, literal_column("'[]'::json")))
+		.join(item, item.id == LineSubstitute.item_id)
+		.join(shown, shown.id == item.current_revision_id)
+		.where(LineSubstitute.line_id == Line.id)
+		.correlate(Line)
+		.scalar_subquery()
+	)
+
+
+def select_lines(revision_id: str) -> AnySelect:
+	"""The lines of a revision as they are recorded, by view and find number."""
+	child, pinned, shown = aliased(Item), aliased(Revision), aliased(Revision)
+	parent, owner = aliased(Revision), aliased(Item)
+	count = func.jsonb_array_length(Line.designators)
+	differ = and_(count > 0, Line.quantity_kind == "per", Line.quantity != count)
+	retired = or_(*(child.lifecycle_phase == str(phase) for phase in sorted(TERMINAL_PHASES)))
+	return (
+		select(
+			Line.line_uid.label("line_uid"),
+			owner.id.label("parent_product_id"),
+			Line.parent_revision_id.label("parent_revision_id"),
+			parent.label.label("parent_revision"),
+			Line.find_number.label("find_number"),
+			child.id.label("product_id"),
+			child.number.label("product_number"),
+			shown.name.label("product_name"),
+			child.lifecycle_phase.label("lifecycle_phase"),
+			Line.child_revision_id.label("revision_id"),
+			pinned.label.label("revision"),
+			Line.child_revision_id.is_not(None).label("pinned"),
+			Line.quantity.label("quantity"),
+			Line.quantity_kind.label("quantity_kind"),
+			Line.unit.label("unit"),
+			child.unit_of_measure.label("base_unit"),
+			Line.designators.label("designators"),
+			Line.attrition.label("attrition"),
+			Line.setup_quantity.label("setup_quantity"),
+			Line.rounding_multiple.label("rounding_multiple"),
+			Line.view.label("view"),
+			Line.note.label("note"),
+			_substitutes().label("substitutes"),
+			_warnings(differ, retired).label("warnings"),
+			Line.created_at.label("created_at"),
+			Line.updated_at.label("updated_at"),
+			Line.created_by.label("created_by"),
+			Line.updated_by.label("updated_by"),
+			func.concat(owner.version, "-", parent.version).label("etag"),
+		)
+		.join(parent, parent.id == Line.parent_revision_id)
+		.join(owner, owner.id == parent.item_id)
+		.join(child, child.id == Line.child_item_id)
+		.join(pinned, pinned.id == Line.child_revision_id, isouter=True)
+		.join(shown, shown.id == func.coalesce(Line.child_revision_id, child.current_revision_id))
+		.where(Line.parent_revision_id == revision_id)
+		.order_by(Line.view, Line.find_number, Line.line_uid)
+	)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRow:
+	"""The product and the revision an answer is about; `etag` is the product's."""
+
+	product_id: str
+	product_number: str
+	product_name: str
+	product_type: str
+	lifecycle_phase: str
+	unit_of_measure: str
+	revision: str
+	revision_id: str
+	revision_state: str
+	content: dict[str, Any]
+	target_cost: Decimal | None
+	target_currency: str | None
+	etag: str
+
+	def wire(self) -> dict[str, Any]:
+		return {
+			name: getattr(self, name)
+			for name in (
+				"product_id",
+				"product_number",
+				"product_name",
+				"product_type",
+				"lifecycle_phase",
+				"unit_of_measure",
+				"revision",
+				"revision_id",
+				"revision_state",
+			)
+		}
+
+
+async def head_of(
+	work: Work, product_id: str, *, revision: str | None = None, rule: Rule = Rule.DEFAULT
+) -> HeadRow:
+	"""The revision named by label or id, else the one the rule picks. Raises NotFound."""
+	if not is_id(product_id):
+		raise NotFound(_("{what} not found", what=_("product")))
+	by_name = "" if revision is None else ("r.id = $2::uuid" if is_id(revision) else "r.label = $2")
+	query = _HEAD.format(chosen=by_name or f"r.id = coalesce({PICKS[rule]}, i.current_revision_id)")
+	given: tuple[Any, ...] = (product_id,) if revision is None else (product_id, revision)
+	rows = await mapped(work, query, *given)
+	if not rows and revision is not None:
+		await head_of(work, product_id)
+		raise NotFound(_("The product has no revision {label}.", label=revision))
+	if not rows:
+		raise NotFound(_("{what} not found", what=_("product")))
+	held = rows[0]
+	content = {
+		name: held.pop(f"c_{name}")
+		for name in ("description", "attributes", "mass", "mass_unit", "material")
+	}
+	content["attributes"] = load_json(content["attributes"])
+	return HeadRow(content=content, **held)
+
+
+_HEAD = """
+	select i.id::text as product_id, i.number as product_number, r.name as product_name,
+		i.product_type, i.lifecycle_phase, i.unit_of_measure, r.label as revision,
+		r.id::text as revision_id, r.state as revision_state,
+		r.description as c_description, r.attributes as c_attributes, r.mass as c_mass,
+		r.mass_unit as c_mass_unit, r.material as c_material,
+		i.target_cost, i.target_currency, i.version || '-' || r.version as etag
+	from plm_items i join plm_revisions r on r.item_id = i.id
+	where i.id = $1::uuid and not i.is_deleted and {chosen}
+	order by r.state = 'cancelled', r.ordinal desc limit 1
+"""
+
+_ROWS = """
+	select l.parent_revision_id::text, l.id::text as line_id, l.line_uid::text, l.find_number,
+		l.child_item_id::text as product_id, i.number as product_number,
+		coalesce(r.name, s.name) as product_name, i.product_type, i.lifecycle_phase,
+		case when i.is_deleted then 'deleted' when i.is_active then 'active' else 'inactive' end
+			as status,
+		coalesce(stands.id, i.id)::text as revision_id, r.label as revision,
+		r.state as revision_state, l.child_revision_id is not null as pinned,
+		l.quantity, l.quantity_kind, l.unit, i.unit_of_measure as base_unit, l.attrition,
+		l.setup_quantity, l.rounding_multiple, l.designators, l.note,
+		(select count(*) from plm_line_substitutes x where x.line_id = l.id) as substitute_count,
+		exists (select from plm_lines x where x.parent_revision_id = stands.id and x.view = $2)
+			as has_children
+	from plm_lines l join plm_items i on i.id = l.child_item_id
+	cross join lateral (select coalesce(l.child_revision_id, {pick}) as id offset 0) stands
+	left join lateral (
+		select r.name, r.label, r.state from plm_revisions r where r.id = stands.id offset 0
+	) r on true
+	left join lateral (
+		select s.name from plm_revisions s where s.id = i.current_revision_id offset 0
+	) s on true
+	where l.parent_revision_id = any($1::uuid[]) and l.view = $2
+	order by l.parent_revision_id, l.find_number, l.line_uid
+"""
+_ROWS_BY_RULE = {rule: _ROWS.format(pick=PICKS[rule]) for rule in Rule}
+Row = dict[str, Any]
+
+
+async def rows_below(
+	work: Work, revisions: Collection[str], rule: Rule, view: View
+) -> dict[str, list[Row]]:
+	"""The lines of several revisions at once, with the children a rule resolves them to."""
+	by_parent: dict[str, list[Row]] = {}
+	for row in await mapped(work, _ROWS_BY_RULE[rule], sorted(revisions), str(view)):
+		line = {**row, "designators": load_json(row["designators"])}
+		by_parent.setdefault(row["parent_revision_id"], []).append(line)
+	return by_parent
+
+
+_FACTS = """
+	select u.id::text as node, i.id::text as product_id, i.number as product_number,
+		coalesce(r.name, s.name) as product_name, i.product_type, i.lifecycle_phase,
+		i.unit_of_measure, coalesce(r.id, i.id)::text as revision_id, r.label as revision,
+		r.state as revision_state, i.current_revision_id = r.id as current
+	from unnest($1::uuid[]) u (id) left join plm_revisions r on r.id = u.id
+	join plm_items i on i.id = coalesce(r.item_id, u.id)
+	join plm_revisions s on s.id = i.current_revision_id
+"""
+
+
+async def facts_of(work: Work, nodes: Sequence[str]) -> dict[str, Row]:
+	"""What a person knows the nodes of a structure by."""
+	if not nodes:
+		return {}
+	return {row["node"]: row for row in await mapped(work, _FACTS, list(nodes))}

@@ -1,0 +1,245 @@
+"""Cost and mass of a structure in one pass, with what is missing and why.
+
+A recorded price or mass is that of the whole item. Where an item is bought (purchased, raw material,
+service) and has one, it ends the descent; an item made here is the sum of its lines, and a figure
+recorded for it is shown beside, never added. An item without lines needs a figure of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from apg.capabilities.plm.shared.bom_exact import quantise
+from apg.capabilities.plm.shared.bom_math import Gap, GapReason, RollUp, roll_up
+from apg.capabilities.plm.shared.explosion import explode
+from apg.capabilities.plm.shared.figures import Figures
+from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
+from apg.capabilities.plm.shared.lifecycle import ProductType
+from apg.capabilities.plm.shared.lines import KIND_CODES, MICRO, QuantityKind
+from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.loading import TYPES
+from apg.capabilities.plm.structures.prices import REASONS, PriceLists, Prices, price_lists
+from apg.capabilities.plm.structures.snapshots import Snapshot
+from apg.capabilities.plm.structures.unit_codes import UNIT_TEXTS
+from apg.contracts.reference import Units
+from apg.kernel.work import Work
+
+COST, MASS = "cost", "mass"
+KILOGRAM = "kg"
+BOUGHT = tuple(
+	TYPES.index(each)
+	for each in (ProductType.PURCHASED, ProductType.RAW_MATERIAL, ProductType.SERVICE)
+)
+_SERVICE = TYPES.index(ProductType.SERVICE)
+
+
+class Lack(StrEnum):
+	"""Why a place in the structure has no figure."""
+
+	NO_PRICE = "no_price"
+	PRICE_NOT_YET_VALID = "price_not_yet_valid"
+	NO_RATE = "no_rate"
+	NO_MASS = "no_mass"
+	MASS_UNIT = "mass_unit_not_convertible"
+	AS_REQUIRED = "as_required"
+	NO_QUANTITY = "quantity_not_given"
+	UNIT = "unit_not_convertible"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masses:
+	"""Masses in kg of the nodes: their exact factors by place in `unit`."""
+
+	values: FloatArray  # (n,)
+	known: BoolArray  # (n,)
+	given: BoolArray  # (n,) a mass is recorded, convertible or not
+	micro: IntArray  # (n,)
+	unit: IntArray  # (n,) places in factors
+	factors: tuple[Fraction, ...]
+
+	def exact(self, node: int) -> Fraction:
+		if not self.known[node] or self.micro[node] < 0:
+			return Fraction(0)
+		return Fraction(int(self.micro[node]), MICRO) * self.factors[int(self.unit[node])]
+
+
+@dataclass(frozen=True, eq=False)
+class RolledUp:
+	"""The totals of one root in a context: quantity, lot, currency and day."""
+
+	snapshot: Snapshot
+	root: str
+	quantity: Decimal
+	lot: int
+	rolled: RollUp
+	masses: Masses
+	prices: Prices | None
+
+	@cached_property
+	def _below(self) -> IntArray:
+		structure = self.snapshot.structure
+		return structure.descendants(np.array([structure.index(self.root)]))
+
+	@cached_property
+	def _exact(self) -> Mapping[str, exact.Exact] | None:
+		structure = self.snapshot.structure
+		if structure.lines_of(self._below).size > exact.MOST_LINES:
+			return None
+		return {
+			name: exact.exact_totals(structure, figures, self._below, self.lot)
+			for name, figures in self.rolled.figures.items()
+		}
+
+	def total(self, name: str, node: int, times: Fraction = Fraction(1)) -> Decimal | None:
+		"""The known part of `times` of a node, to 6 decimals half-even; None when nothing is known.
+
+		Beyond 20,000 lines: to 10 significant digits at most, of which the root's are exact.
+		"""
+		totals = self.rolled[name]
+		if totals.missing[node] and totals.missing[node] == totals.needed[node]:
+			return None
+		if self._exact is not None:
+			return exact.decimal_of(self._exact[name][node] * times, exact.DIGITS)
+		value = float(totals.values[node]) * float(times)
+		digits = exact.DIGITS - max(0, len(str(int(abs(value)))) - 4)
+		structure = self.snapshot.structure
+		if node != structure.index(self.root):
+			return exact.decimal_of(Fraction(value), min(exact.DIGITS, digits))
+
+		def precisely() -> Fraction:
+			figures = self.rolled.figures[name]
+			return exact.exact_totals(structure, figures, self._below, self.lot)[node] * times
+
+		return quantise(value, min(exact.DIGITS, digits), precisely)
+
+	def own(self, name: str, node: int) -> Decimal | None:
+		"""What is recorded for the item itself: a unit price, or a mass in kg."""
+		if name == MASS:
+			if not self.masses.known[node]:
+				return None
+			return exact.decimal_of(self.masses.exact(node), exact.QUANTITY_DIGITS)
+		item = int(self.snapshot.item[node])
+		if self.prices is None or not self.prices.known[item]:
+			return None
+		return exact.decimal_of(self.prices.exact(item), exact.QUANTITY_DIGITS)
+
+	def complete(self, name: str, node: int) -> bool:
+		return not self.rolled[name].missing[node]
+
+	def coverage(self, name: str, node: int) -> float:
+		return float(self.rolled[name].coverage[node])
+
+	def lack(self, name: str, node: int) -> Lack | None:
+		"""Why this very node brings no figure, where it needs one."""
+		figures = self.rolled.figures[name]
+		if figures.known[node] or not self.snapshot.structure.leaf[node]:
+			return None
+		if name == MASS:
+			return Lack.MASS_UNIT if self.masses.given[node] else Lack.NO_MASS
+		assert self.prices is not None
+		return Lack(str(REASONS[int(self.prices.reason[self.snapshot.item[node]])]))
+
+	def lack_of(self, name: str, gap: Gap) -> Lack:
+		"""The reason behind a gap of a report."""
+		structure = self.snapshot.structure
+		node = structure.index(gap.item)
+		if gap.reason is GapReason.NO_FIGURE or gap.parent is None:
+			return self.lack(name, node) or (Lack.NO_MASS if name == MASS else Lack.NO_PRICE)
+		unknown = set(structure.unknown.tolist())
+		for line in structure.line_range(structure.index(gap.parent)):
+			if int(structure.child[line]) == node and line in unknown:
+				if self.snapshot.unconvertible[line]:
+					return Lack.UNIT
+				if structure.kind[line] == KIND_CODES[QuantityKind.AS_REQUIRED]:
+					return Lack.AS_REQUIRED
+		return Lack.NO_QUANTITY
+
+
+async def roll_up_product(
+	work: Work,
+	snapshot: Snapshot,
+	root: str,
+	*,
+	quantity: Decimal = Decimal(1),
+	lot: int = 1,
+	currency: str,
+	day: date,
+	with_cost: bool = True,
+) -> RolledUp:
+	"""Cost (at the prices for `quantity` of the root) and mass of every node, in one pass.
+
+	`lot` units of every product are built together: over them fixed and setup quantities spread.
+	"""
+	structure = snapshot.structure
+	bought = np.isin(snapshot.type, BOUGHT)
+	ends = bought & ~structure.leaf
+	counts = structure.leaf | bought
+	masses = await masses_of(work, snapshot)
+	figures = {
+		MASS: Figures(masses.values, masses.known & counts, None, ends, masses.exact),
+	}
+	prices: Prices | None = None
+	if with_cost:
+		lists = await price_lists(work, snapshot.item_words, currency=currency, day=day)
+		prices = lists.choose(demand(snapshot, lists, root, quantity, lot, ends))
+		figures[COST] = Figures(
+			prices.values[snapshot.item],
+			prices.known[snapshot.item] & counts,
+			None,
+			ends,
+			_exact_prices(snapshot, prices),
+		)
+	rolled = roll_up(structure, figures, lots=lot)
+	return RolledUp(snapshot, root, quantity, lot, rolled, masses, prices)
+
+
+def demand(
+	snapshot: Snapshot,
+	lists: PriceLists,
+	root: str,
+	quantity: Decimal,
+	lot: int,
+	ends: BoolArray,
+) -> FloatArray:
+	"""How much of each item is bought for so many of the root, all its places and revisions together.
+
+	Nothing is needed below what is bought as a whole.
+	"""
+	stops = ends & lists.has_price()[snapshot.item]
+	amounts = explode(snapshot.structure, root, float(quantity), lots=lot, stops=stops).amounts
+	return np.bincount(snapshot.item, amounts, lists.count).astype(np.float64, copy=False)
+
+
+def _exact_prices(snapshot: Snapshot, prices: Prices) -> Callable[[int], Fraction]:
+	def exactly(node: int) -> Fraction:
+		return prices.exact(int(snapshot.item[node]))
+
+	return exactly
+
+
+async def masses_of(work: Work, snapshot: Snapshot) -> Masses:
+	"""Recorded masses in kg; a service weighs nothing."""
+	given = snapshot.mass >= 0
+	codes, place = np.unique(np.where(given, snapshot.mass_unit, 0), return_inverse=True)
+	texts = await UNIT_TEXTS.texts(work, {int(code) for code in codes if code})
+	found = work.port(Units).factors({(text, KILOGRAM) for text in texts.values()})
+	factors = [found.get((texts.get(int(code), ""), KILOGRAM)) for code in codes]
+	place = place.reshape(-1)
+	usable = np.array([each is not None for each in factors])[place] & given
+	ratio = np.array([float(each or 0) for each in factors])
+	values = np.where(usable, snapshot.mass / MICRO * ratio[place], 0.0)
+	weightless = (snapshot.type == _SERVICE) & ~given
+	return Masses(
+		values,
+		usable | weightless,
+		given,
+		snapshot.mass,
+		place,
+		tuple(each or Fraction(0) for each in factors),
+	)

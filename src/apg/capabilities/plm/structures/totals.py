@@ -1,0 +1,142 @@
+"""The roll-up of one product as it is answered: totals, coverage, what is missing and why."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from apg.capabilities.plm.shared.bom_math import Gap
+from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
+from apg.capabilities.plm.structures.rollup import COST, KILOGRAM, MASS, Lack, RolledUp
+from apg.capabilities.plm.structures.tree import Asked, rolled_up
+from apg.kernel.texts import _
+from apg.kernel.work import Work
+
+LARGEST_CONTRIBUTIONS = 10
+
+
+def lack_text(lack: Lack) -> str:
+	"""Why a figure is missing and what mends it."""
+	match lack:
+		case Lack.NO_PRICE:
+			return _("No price is recorded; record one.")
+		case Lack.PRICE_NOT_YET_VALID:
+			return _("Its prices begin on a later day; record one for this day.")
+		case Lack.NO_RATE:
+			return _("There is no exchange rate for the currency of its price; record one.")
+		case Lack.NO_MASS:
+			return _("No mass is recorded; record it on the product.")
+		case Lack.MASS_UNIT:
+			return _("The unit of its mass cannot be converted to kg; correct the unit.")
+		case Lack.AS_REQUIRED:
+			return _("The line takes as much as is required; give a quantity to count it.")
+		case Lack.NO_QUANTITY:
+			return _("The line gives no quantity; give one to count it.")
+		case Lack.UNIT:
+			return _(
+				"The line's unit cannot be converted to the product's unit; correct one of them."
+			)
+
+
+async def answer(work: Work, head: HeadRow, asked: Asked, *, limit: int) -> dict[str, Any]:
+	"""Totals of cost and mass, at most `limit` missing places each."""
+	return await summary(work, head, asked, await rolled_up(work, head, asked), limit=limit)
+
+
+async def summary(
+	work: Work, head: HeadRow, asked: Asked, rolled: RolledUp, *, limit: int
+) -> dict[str, Any]:
+	"""The same for a roll-up that was made already."""
+	structure = rolled.snapshot.structure
+	below = structure.descendants(structure.indexes([head.revision_id]))
+	whole: dict[str, Any] = {
+		"product": head.wire(),
+		**asked.wire(),
+		"lines": int(structure.lines_of(below).size),
+		"products": int(below.size) - 1,
+		"structure_hash": rolled.snapshot.hash_below(head.revision_id)
+		if rolled.snapshot.root
+		else None,
+		"cost": None,
+		"mass": await _total(work, rolled, MASS, KILOGRAM, limit),
+	}
+	if rolled.prices is not None:
+		cost = await _total(work, rolled, COST, rolled.prices.currency, limit)
+		cost |= {
+			"currency": rolled.prices.currency,
+			"day": rolled.prices.day,
+			"rates": [
+				{
+					"currency": rate.currency,
+					"units_per_eur": rate.units_per_eur,
+					"day": rate.day,
+					"source": rate.source,
+					"own": rate.own,
+				}
+				for rate in rolled.prices.used
+			],
+			"target_cost": head.target_cost
+			if head.target_currency in (None, rolled.prices.currency)
+			else None,
+		}
+		whole["cost"] = cost
+	return whole
+
+
+async def _total(work: Work, rolled: RolledUp, name: str, unit: str, limit: int) -> dict[str, Any]:
+	structure, times = rolled.snapshot.structure, Fraction(rolled.quantity)
+	node = structure.index(rolled.root)
+	report = rolled.rolled.report(rolled.root, name, amount=float(times), limit=limit)
+	most = rolled.rolled.contributions(
+		rolled.root, name, amount=float(times), limit=LARGEST_CONTRIBUTIONS
+	)
+	known = {gap.item for gap in report.gaps} | {gap.parent for gap in report.gaps if gap.parent}
+	facts = await facts_of(work, sorted(known | {each.item for each in most}))
+	total = rolled.total(name, node, times)
+	return {
+		"unit": unit,
+		"unit_total": rolled.total(name, node),
+		"total": total,
+		"complete": report.complete,
+		"coverage": _share(report.coverage),
+		"item_coverage": _share(report.item_coverage),
+		"needed": report.items_needed,
+		"missing_count": report.gap_count,
+		"missing": [_missing(rolled, name, gap, facts) for gap in report.gaps],
+		"recorded": rolled.own(name, node),
+		"contributions": [
+			{
+				**_named(facts[each.item]),
+				"quantity": exact.quantity_of(each.amount),
+				"unit": facts[each.item]["unit_of_measure"],
+				"each": rolled.own(name, structure.index(each.item)),
+				"value": exact.decimal_of(Fraction(each.value), exact.DIGITS),
+				"share": _share(each.value / float(total)) if total else None,
+			}
+			for each in most
+		],
+	}
+
+
+def _share(value: float) -> Decimal:
+	return exact.decimal_of(Fraction(value), 6)
+
+
+def _named(facts: Row) -> dict[str, Any]:
+	return {name: facts[name] for name in ("product_id", "product_number", "product_name")}
+
+
+def _missing(rolled: RolledUp, name: str, gap: Gap, facts: dict[str, Row]) -> dict[str, Any]:
+	lack = rolled.lack_of(name, gap)
+	own = facts[gap.item]
+	parent = facts.get(gap.parent or "")
+	return {
+		**_named(own),
+		"revision": own["revision"],
+		"quantity": None if gap.amount is None else exact.quantity_of(gap.amount),
+		"unit": own["unit_of_measure"],
+		"reason": str(lack),
+		"message": lack_text(lack),
+		"parent_product_id": parent["product_id"] if parent else None,
+		"parent_product_number": parent["product_number"] if parent else None,
+	}

@@ -1,0 +1,248 @@
+"""The indented and the flat view of a structure, with figures where they are asked for."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from apg.capabilities.plm.shared.explosion import explode, flatten
+from apg.capabilities.plm.shared.lines import QuantityKind, required_quantity
+from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of, rows_below
+from apg.capabilities.plm.structures.rollup import RolledUp, roll_up_product
+from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.snapshots import Snapshot, snapshot_of
+from apg.contracts.reference import Units
+from apg.kernel.stamps import utc_now
+from apg.kernel.work import Work
+
+MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+	"""What a reader wants to see of a structure.
+
+	`quantity` of the root are needed; `lot` units of every product are built together. `currency`
+	None: no costs.
+	"""
+
+	rule: Rule = Rule.DEFAULT
+	view: View = View.ENGINEERING
+	depth: int = 1
+	quantity: Decimal = Decimal(1)
+	lot: int = 1
+	rollup: bool = False
+	currency: str | None = None
+	day: date | None = None
+	limit: int = 5_000
+
+	def wire(self) -> dict[str, Any]:
+		return {
+			"view": str(self.view),
+			"rule": str(self.rule),
+			"quantity": self.quantity,
+			"lot": self.lot,
+		}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+	rows: list[Row]
+	truncated: bool
+	rolled: RolledUp | None
+
+
+async def rolled_up(work: Work, head: HeadRow, asked: Asked) -> RolledUp:
+	"""The roll-up of the head's structure in the reader's context."""
+	snapshot = await snapshot_of(work, head.revision_id, asked.rule, asked.view)
+	return await roll_up_product(
+		work,
+		snapshot,
+		head.revision_id,
+		quantity=asked.quantity,
+		lot=asked.lot,
+		currency=asked.currency or "",
+		day=asked.day or utc_now().date(),
+		with_cost=asked.currency is not None,
+	)
+
+
+async def indented(work: Work, head: HeadRow, asked: Asked) -> Tree:
+	"""Rows to a depth, parents before children, at most `limit`. One query for each level."""
+	rolled = await rolled_up(work, head, asked) if asked.rollup else None
+	lines: dict[str, list[Row]] = {}
+	frontier, rows_found = {head.revision_id}, 0
+	for _level in range(asked.depth):
+		fresh = frontier - lines.keys()
+		if not fresh or rows_found > asked.limit:
+			break
+		below = await rows_below(work, fresh, asked.rule, asked.view)
+		frontier = set()
+		for revision in fresh:
+			lines[revision] = below.get(revision, [])
+			rows_found += len(lines[revision])
+			frontier |= {row["revision_id"] for row in lines[revision] if row["has_children"]}
+	_resolve(work, lines, asked.lot)
+	rows: list[Row] = []
+	top = Fraction(asked.quantity)
+	stack: list[tuple[Row, int, Fraction | None, list[str]]] = [
+		(row, 1, top, []) for row in reversed(lines.get(head.revision_id, []))
+	]
+	while stack and len(rows) < asked.limit:
+		line, level, above, path = stack.pop()
+		each = line["required"]
+		total = None if each is None or above is None else above * each
+		row = _row(line, level, total, [*path, line["line_uid"]])
+		if rolled is not None:
+			row |= figures_of(rolled, rolled.snapshot.structure.index(row["revision_id"]), total)
+		rows.append(row)
+		if level < asked.depth:
+			below = lines.get(line["revision_id"], [])
+			stack.extend((under, level + 1, total, row["path"]) for under in reversed(below))
+	return Tree(rows, bool(stack), rolled)
+
+
+def _resolve(work: Work, lines: dict[str, list[Row]], lot: int) -> None:
+	"""Adds to each line the exact quantity in the child's base unit that one parent takes."""
+	every = [line for group in lines.values() for line in group]
+	pairs = {(line["unit"], line["base_unit"]) for line in every}
+	known = work.port(Units).factors({pair for pair in pairs if pair[0] != pair[1]})
+	for line in every:
+		unit, base = line["unit"], line["base_unit"]
+		factor = Fraction(1) if unit == base else known.get((unit, base))
+		line["required"] = (
+			None
+			if factor is None
+			else required_quantity(
+				QuantityKind(line["quantity_kind"]),
+				_micro(line["quantity"]),
+				attrition=_micro(line["attrition"]) or 0,
+				setup=_micro(line["setup_quantity"]) or 0,
+				rounding=_micro(line["rounding_multiple"]) or 0,
+				conversion=factor,
+				lot=lot,
+			)
+		)
+
+
+def _micro(value: Decimal | None) -> int | None:
+	return None if value is None else int(value.scaleb(6))
+
+
+_SHOWN = (
+	"line_uid",
+	"parent_revision_id",
+	"find_number",
+	"product_id",
+	"product_number",
+	"product_name",
+	"product_type",
+	"lifecycle_phase",
+	"status",
+	"revision_id",
+	"revision",
+	"revision_state",
+	"pinned",
+	"quantity",
+	"quantity_kind",
+	"unit",
+	"base_unit",
+	"attrition",
+	"setup_quantity",
+	"rounding_multiple",
+	"designators",
+	"note",
+	"substitute_count",
+	"has_children",
+)
+
+
+def _row(line: Row, level: int, total: Fraction | None, path: list[str]) -> Row:
+	each = line["required"]
+	return {
+		"level": level,
+		"path": path,
+		**{name: line[name] for name in _SHOWN},
+		"quantity_per_parent": None if each is None else exact.quantity_of(each),
+		"total_quantity": None if total is None else exact.quantity_of(total),
+	}
+
+
+def figures_of(rolled: RolledUp, node: int, amount: Fraction | None) -> Row:
+	"""Cost and mass of a row: its own figure, the known total of one, and of all needed here."""
+	found: Row = {}
+	for name in rolled.rolled.figures:
+		lack = rolled.lack(name, node)
+		found |= {
+			f"own_{name}": rolled.own(name, node),
+			f"rolled_{name}": rolled.total(name, node),
+			f"total_{name}": None if amount is None else rolled.total(name, node, amount),
+			f"{name}_complete": rolled.complete(name, node),
+			f"{name}_lack": None if lack is None else str(lack),
+		}
+	return found
+
+
+async def flat(work: Work, head: HeadRow, asked: Asked, whole: frozenset[str]) -> Tree:
+	"""Each product once with its total quantity; `whole` names products that are not opened."""
+	snapshot = await snapshot_of(work, head.revision_id, asked.rule, asked.view)
+	structure = snapshot.structure
+	rolled = await rolled_up(work, head, asked) if asked.rollup else None
+	kept = frozenset(
+		structure.name(node)
+		for node in np.flatnonzero(np.isin(snapshot.items, _named(whole))[snapshot.item]).tolist()
+	) - {head.revision_id}
+	listed = flatten(structure, head.revision_id, lots=asked.lot, whole=kept)
+	amounts = _amounts(snapshot, head.revision_id, asked, kept)
+	chosen = listed[: asked.limit]
+	facts = await facts_of(work, [each.item for each in chosen])
+	rows: list[Row] = []
+	for each in chosen:
+		node, known = structure.index(each.item), facts[each.item]
+		amount = amounts(node)
+		row = {
+			"level": each.level,
+			**{name: known[name] for name in _FACTS_SHOWN},
+			"base_unit": known["unit_of_measure"],
+			"total_quantity": exact.quantity_of(amount),
+			"uncertain": each.uncertain,
+		}
+		if rolled is not None:
+			row |= figures_of(rolled, node, Fraction(amount))
+		rows.append(row)
+	return Tree(rows, len(listed) > len(rows), rolled)
+
+
+_FACTS_SHOWN = (
+	"product_id",
+	"product_number",
+	"product_name",
+	"product_type",
+	"lifecycle_phase",
+	"revision_id",
+	"revision",
+	"revision_state",
+)
+
+
+def _named(ids: frozenset[str]) -> Any:
+	return np.array(sorted(ids) or [""], "S36")
+
+
+def _amounts(snapshot: Snapshot, root: str, asked: Asked, kept: frozenset[str]) -> Any:
+	"""The total quantity of a node: exact for structures that can be walked, else a float."""
+	structure = snapshot.structure
+	top = structure.index(root)
+	below = structure.descendants(np.array([top]))
+	stopped = np.zeros(structure.node_count, np.bool_)
+	stopped[structure.indexes(sorted(kept))] = True
+	quantity = Fraction(asked.quantity)
+	if structure.lines_of(below).size <= exact.MOST_LINES:
+		walked = exact.exact_amounts(structure, top, below, asked.lot, stopped)
+		return lambda node: walked[node] * quantity
+	floats = explode(structure, root, float(quantity), lots=asked.lot, stops=stopped).amounts
+	return lambda node: float(floats[node])
