@@ -1,6 +1,8 @@
 """The wire forms, in one place: amounts keep their digits, times are UTC with `Z`, ids are text."""
 
 import json
+import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, 
 
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import Amount, IdText, Line
+from apg.kernel.web.wire import Amount, IdText, Line, formed
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Code = Annotated[
+	str, formed("[A-Z]{3}", lambda: _("Give the three capital letters of a currency, like USD."))
+]
 EARLIEST, LATEST = Day(1970, 1, 1), Day(2100, 12, 31)
 
 COLUMNS = (

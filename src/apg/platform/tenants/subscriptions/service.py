@@ -139,11 +139,15 @@ async def _write(work: Work, changed: Mapping[str, bool]) -> None:
 
 
 async def _raise_epoch(work: Work) -> None:
-	"""Every process reads the tenant's principals anew; auth owns the function."""
+	"""Every process reads the tenant's principals anew; auth owns the function, and this process
+	looks as soon as the change stands."""
 	if await work.scalar(select(func.to_regproc("auth_epoch_raise"))) is not None:
 		await (await work.connection()).exec_driver_sql(
 			"select auth_epoch_raise($1, $2)", (work.principal.tenant_id, "*")
 		)
+	look = getattr(work.runtime.state.get("authenticator"), "catch_up", None)
+	if look is not None:
+		work.after_commit(look)
 
 
 def described(composition: Composition, states: Mapping[str, bool]) -> dict[str, Any]:

@@ -33,5 +33,6 @@ async def switch(
 	except (Conflict, Invalid) as refused:
 		text = refused.problems[0].message if refused.problems else refused.message
 		return lead_to(work, "/admin/capabilities", text=text, kind="bad")
-	text = _("{name} is on", name=short) if on else _("{name} is off", name=short)
+	name = _(work.runtime.composition[short].title)
+	text = _("{name} is on", name=name) if on else _("{name} is off", name=name)
 	return lead_to(work, "/admin/capabilities", text=text)

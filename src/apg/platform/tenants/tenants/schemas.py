@@ -7,20 +7,36 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from apg.kernel.database import dump_json
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line, Moment
+from apg.kernel.web.wire import Amount, IdText, Line, Moment, formed
 
-SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+SLUG = "[a-z0-9]+(-[a-z0-9]+)*"
 SETTINGS_LIMIT = 32_768
 # The operator's to decide, through `apg tenant`; a tenant may not widen its own limits.
 OPERATORS_SETTINGS = frozenset({"rate_tier", "tier", "quota"})
 
 Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")]
-Slug = Annotated[str, StringConstraints(pattern=SLUG, min_length=2, max_length=128)]
+Country = Annotated[
+	str,
+	formed("[A-Z]{2,3}", lambda: _("Give two or three capital letters, for example DE or DEU.")),
+]
+Currency = Annotated[
+	str, formed("[A-Z]{3}", lambda: _("Give the three capital letters of a currency, like EUR."))
+]
+Locale = Annotated[
+	str, formed("[a-z]{2,3}(_[A-Z]{2})?", lambda: _("Give a language such as en, de or pt_BR."))
+]
+Slug = Annotated[
+	str,
+	StringConstraints(min_length=2, max_length=128),
+	formed(
+		SLUG, lambda: _("Use small letters, digits and single dashes between them: nordwind-bikes.")
+	),
+]
 Framework = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
-SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+SettingName = Annotated[
+	str,
+	formed("[a-z][a-z0-9_]{0,63}", lambda: _("Name a setting in small letters, digits and _.")),
+]
 
 
 class TenantIn(BaseModel):
