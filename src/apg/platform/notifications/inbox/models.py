@@ -51,6 +51,7 @@ class Notification(TenantOwned, Base):
 		CheckConstraint(f"length(subject) between 1 and {SUBJECT_LIMIT}", name="subject"),
 		CheckConstraint(f"length(message) <= {MESSAGE_LIMIT}", name="message"),
 		CheckConstraint("action_url ~ '^/([^/\\\\]|$)'", name="action_url"),
+		{"comment": "keep=400 days"},
 	)
 
 
