@@ -5,13 +5,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -20,7 +16,13 @@ from apg.kernel.composition import Composition
 from apg.kernel.keys import RootKey
 from apg.kernel.roles import EXTENSIONS, ensure_roles, ensure_schema
 
+if TYPE_CHECKING:  # a web process asks for heads only, and alembic takes long to load
+	from alembic.config import Config
+	from alembic.runtime.migration import MigrationContext
+	from alembic.script import ScriptDirectory
+
 KERNEL = Path(__file__).resolve().parent / "migrations"
+_STEP = re.compile(r"^(revision|down_revision)(?:: [^=]+)? = (?:None|[\"']([^\"']+)[\"'])", re.M)
 
 
 class MigrationProblem(Exception):
@@ -43,14 +45,26 @@ class History:
 	def table(self) -> str:
 		return f"alembic_version_{self.short}"
 
-	def script(self) -> ScriptDirectory:
+	def config(self) -> "Config":
+		from alembic.config import Config
+
 		config = Config()
 		config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
 		config.set_main_option("path_separator", "os")
-		return ScriptDirectory.from_config(config)
+		return config
+
+	def script(self) -> "ScriptDirectory":
+		from alembic.script import ScriptDirectory
+
+		return ScriptDirectory.from_config(self.config())
 
 	def head(self) -> str | None:
-		return self.script().get_current_head()
+		"""The last step, read from the text of the steps."""
+		steps: dict[str, str] = {}
+		for file in sorted((self.folder / "versions").glob("*.py")):
+			step = dict(_STEP.findall(file.read_text("utf-8")))
+			steps[step["revision"]] = step.get("down_revision", "")
+		return next((one for one in steps if one not in steps.values()), None)
 
 
 def histories(composition: Composition) -> list[History]:
@@ -168,18 +182,18 @@ def _refuse_newer(connection: Connection, history: History) -> None:
 
 
 def _upgrade(connection: Connection, history: History) -> list[str]:
+	from alembic.runtime.environment import EnvironmentContext
+
 	script = history.script()
 	stands, head = version(connection, history), script.get_current_head()
 	connection.rollback()
 	if stands == head:
 		return []
 
-	def steps(revision: Any, context: MigrationContext) -> Any:
+	def steps(revision: Any, context: "MigrationContext") -> Any:
 		return script._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
 
-	config = Config()
-	config.set_main_option("script_location", str(history.folder).replace("%", "%%"))
-	with EnvironmentContext(config, script, fn=steps) as environment:
+	with EnvironmentContext(history.config(), script, fn=steps) as environment:
 		environment.configure(
 			connection=connection,
 			version_table=history.table,

@@ -58,7 +58,10 @@ class Settings(BaseSettings):
 	@property
 	def base_url(self) -> str:
 		"""Where people reach the product: APG_PUBLIC_URL, else the address it listens on."""
-		return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+		if self.public_url:
+			return self.public_url.rstrip("/")
+		host = "localhost" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+		return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 	@property
 	def secure_cookies(self) -> bool:
