@@ -14,7 +14,7 @@ from apg.capabilities.plm.shared.lifecycle import TERMINAL_PHASES
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.rules import PICKS, Rule, View
-from apg.kernel.database import AnySelect, load_json
+from apg.kernel.database import AnySelect
 from apg.kernel.errors import NotFound
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
@@ -173,7 +173,6 @@ async def head_of(
 		name: held.pop(f"c_{name}")
 		for name in ("description", "attributes", "mass", "mass_unit", "material")
 	}
-	content["attributes"] = load_json(content["attributes"])
 	return HeadRow(content=content, **held)
 
 
@@ -223,8 +222,7 @@ async def rows_below(
 	"""The lines of several revisions at once, with the children a rule resolves them to."""
 	by_parent: dict[str, list[Row]] = {}
 	for row in await mapped(work, _ROWS_BY_RULE[rule], sorted(revisions), str(view)):
-		line = {**row, "designators": load_json(row["designators"])}
-		by_parent.setdefault(row["parent_revision_id"], []).append(line)
+		by_parent.setdefault(row["parent_revision_id"], []).append(row)
 	return by_parent
 
 

@@ -16,7 +16,6 @@ from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
 from apg.capabilities.plm.structures.rules import OPEN, PICKS, Rule, View
 from apg.contracts.reference import Units
-from apg.kernel.database import load_json
 from apg.kernel.work import Work
 
 
@@ -118,7 +117,7 @@ def _line(line: Row) -> Row:
 	names = ("line_uid", "find_number", "quantity", "quantity_kind", "unit")
 	return {
 		**{name: line[name] for name in names},
-		"designators": load_json(line["designators"]),
+		"designators": line["designators"],
 		"pinned_revision": line["pinned_revision"],
 	}
 
