@@ -65,7 +65,9 @@ def wire_form(column: Any) -> Any:
 
 def _as_json(statement: AnySelect, shape: str) -> AnySelect:
 	if shape == "count":
-		inner = statement.order_by(None).limit(EXACT_COUNT + 1).subquery("c")
+		one = literal_column("1").label("one")
+		inner = statement.order_by(None).with_only_columns(one, maintain_column_froms=True)
+		inner = inner.limit(EXACT_COUNT + 1).subquery("c")
 		return select(func.count()).select_from(inner)
 	rows = statement.subquery("r")
 	shaped = select(
@@ -180,6 +182,8 @@ async def page(work: "Work", statement: AnySelect, *, limit: int, offset: int) -
 	known = held is not None and not work.is_open and time.monotonic() - held[0] < COUNT_SECONDS
 	if not known:
 		calls.append(count)
+		if held is not None:  # one request counts anew, the others take the old figure meanwhile
+			_counts[key] = (time.monotonic(), held[1])
 	found = await _run(work, calls)
 	if held is not None and known:
 		total = held[1]

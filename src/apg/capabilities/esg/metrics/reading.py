@@ -41,6 +41,8 @@ _UNITS = {
 _LENGTH = {"quarter": "3 months"}
 _EMPTY = literal_column("'{}'::jsonb", JSONB)
 
+NULLABLE = frozenset({"current_value", "data_quality_score"})
+
 
 def select_metrics() -> AnySelect:
 	"""Metrics that are not deleted, each with its state."""

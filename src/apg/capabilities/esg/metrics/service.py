@@ -1,6 +1,5 @@
 """What can be done with metrics, and how a reading moves their state."""
 
-
 from sqlalchemy import exists, select
 
 from apg.capabilities.esg.measurements.models import Measurement
@@ -114,7 +113,11 @@ def matching(
 async def categories(work: Work) -> list[str]:
 	"""The categories that metrics of the tenant have, in order."""
 	return await work.scalars(
-		select(Metric.category).where(~Metric.is_deleted).distinct().order_by(Metric.category).limit(200)
+		select(Metric.category)
+		.where(~Metric.is_deleted)
+		.distinct()
+		.order_by(Metric.category)
+		.limit(200)
 	)
 
 
@@ -138,7 +141,9 @@ async def page(
 	"""One page in a total order; `sort` holds (field, descending)."""
 	for name, descending in sort:
 		column = reading.SORTABLE[name]
-		statement = statement.order_by(column.desc().nulls_last() if descending else column)
+		# NULLS LAST only where there may be one: an index in plain order serves the rest.
+		falling = column.desc().nulls_last() if name in reading.NULLABLE else column.desc()
+		statement = statement.order_by(falling if descending else column)
 	last = Metric.id.desc() if sort and sort[-1][1] else Metric.id
 	return await work.read_list(statement.order_by(last), limit=limit, offset=offset)
 

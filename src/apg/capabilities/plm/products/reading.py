@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal, literal_column, select
+from sqlalchemy import and_, case, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
@@ -21,13 +21,15 @@ SORTABLE: dict[str, Any] = {
 	"revision": Revision.label,
 }
 
+NULLABLE = frozenset({"target_cost"})
 
-def current_cost() -> Any:
-	"""The cost shown as current: recorded by hand before internal before purchase; then the latest
-	date that has come, then the smallest quantity."""
+
+def current_cost(column: Any) -> Any:
+	"""A column of the cost shown as current: recorded by hand before internal before purchase; then
+	the latest date that has come, then the smallest quantity. A count of products drops it."""
 	rank = case((ItemCost.kind == "manual", 0), (ItemCost.kind == "internal", 1), else_=2)
 	return (
-		select(ItemCost.amount, ItemCost.currency)
+		select(column)
 		.where(
 			ItemCost.tenant_id == Item.tenant_id,
 			ItemCost.item_id == Item.id,
@@ -35,58 +37,54 @@ def current_cost() -> Any:
 		)
 		.order_by(rank, ItemCost.valid_from.desc(), ItemCost.quantity_break, ItemCost.id)
 		.limit(1)
-		.lateral("cost")
+		.correlate(Item)
+		.scalar_subquery()
 	)
 
 
 def select_products(revision: Any = None) -> AnySelect:
 	"""Products as the wire shows them, each with its current revision or the one given."""
-	cost = current_cost()
 	joined = and_(
 		Revision.tenant_id == Item.tenant_id,
 		Revision.id == (Item.current_revision_id if revision is None else revision),
 	)
 	twin = func.json_build_object("status", "unavailable", "reason", NO_TWIN)
-	return (
-		select(
-			Item.id.label("product_id"),
-			Item.number.label("product_number"),
-			Revision.name.label("product_name"),
-			Revision.description.label("product_description"),
-			Item.product_type.label("product_type"),
-			Item.lifecycle_phase.label("lifecycle_phase"),
-			Revision.label.label("revision"),
-			Revision.id.label("revision_id"),
-			Revision.state.label("revision_state"),
-			case(
-				(Item.is_deleted, "deleted"), (Item.is_active, "active"), else_="inactive"
-			).label("status"),
-			Item.target_cost.label("target_cost"),
-			cost.c.amount.label("current_cost"),
-			func.coalesce(cost.c.currency, Item.target_currency).label("currency"),
-			Item.unit_of_measure.label("unit_of_measure"),
-			Item.manufacturing_status.label("manufacturing_status"),
-			Item.class_path.label("class_path"),
-			Revision.material.label("material"),
-			Revision.mass.label("mass"),
-			Revision.mass_unit.label("mass_unit"),
-			literal_column("null::text").label("digital_twin_id"),
-			twin.label("digital_twin"),
-			literal_column("'[]'::jsonb", JSONB).label("compliance_records"),
-			literal_column("'[]'::jsonb", JSONB).label("document_references"),
-			Revision.attributes.label("custom_attributes"),
-			Item.tags.label("tags"),
-			Item.created_at.label("created_at"),
-			func.greatest(Item.updated_at, Revision.updated_at, type_=Item.updated_at.type).label(
-				"updated_at"
-			),
-			Item.created_by.label("created_by"),
-			Item.updated_by.label("updated_by"),
-			func.concat(Item.version, "-", Revision.version).label("etag"),
-		)
-		.join(Revision, joined)
-		.join(cost, literal(True), isouter=True)
-	)
+	return select(
+		Item.id.label("product_id"),
+		Item.number.label("product_number"),
+		Revision.name.label("product_name"),
+		Revision.description.label("product_description"),
+		Item.product_type.label("product_type"),
+		Item.lifecycle_phase.label("lifecycle_phase"),
+		Revision.label.label("revision"),
+		Revision.id.label("revision_id"),
+		Revision.state.label("revision_state"),
+		case((Item.is_deleted, "deleted"), (Item.is_active, "active"), else_="inactive").label(
+			"status"
+		),
+		Item.target_cost.label("target_cost"),
+		current_cost(ItemCost.amount).label("current_cost"),
+		func.coalesce(current_cost(ItemCost.currency), Item.target_currency).label("currency"),
+		Item.unit_of_measure.label("unit_of_measure"),
+		Item.manufacturing_status.label("manufacturing_status"),
+		Item.class_path.label("class_path"),
+		Revision.material.label("material"),
+		Revision.mass.label("mass"),
+		Revision.mass_unit.label("mass_unit"),
+		literal_column("null::text").label("digital_twin_id"),
+		twin.label("digital_twin"),
+		literal_column("'[]'::jsonb", JSONB).label("compliance_records"),
+		literal_column("'[]'::jsonb", JSONB).label("document_references"),
+		Revision.attributes.label("custom_attributes"),
+		Item.tags.label("tags"),
+		Item.created_at.label("created_at"),
+		func.greatest(Item.updated_at, Revision.updated_at, type_=Item.updated_at.type).label(
+			"updated_at"
+		),
+		Item.created_by.label("created_by"),
+		Item.updated_by.label("updated_by"),
+		func.concat(Item.version, "-", Revision.version).label("etag"),
+	).join(Revision, joined)
 
 
 def select_costs(item_id: str) -> AnySelect:
@@ -106,7 +104,9 @@ def select_costs(item_id: str) -> AnySelect:
 			ItemCost.version.label("etag"),
 		)
 		.where(ItemCost.item_id == item_id)
-		.order_by(ItemCost.valid_from.desc(), ItemCost.kind, ItemCost.supplier, ItemCost.quantity_break)
+		.order_by(
+			ItemCost.valid_from.desc(), ItemCost.kind, ItemCost.supplier, ItemCost.quantity_break
+		)
 	)
 
 

@@ -209,8 +209,12 @@ async def change(work: Work, product_id: str, patch: ProductPatch | ProductPut) 
 	if isinstance(patch, ProductPut):
 		check_identity(work, patch)
 	given = patch.model_dump(exclude_unset=not whole)
-	if empty := [name for name in given if name in NEVER_EMPTY and given[name] is None and not whole]:
-		raise Invalid(problems=[Problem(name, _("This field cannot be emptied.")) for name in empty])
+	if empty := [
+		name for name in given if name in NEVER_EMPTY and given[name] is None and not whole
+	]:
+		raise Invalid(
+			problems=[Problem(name, _("This field cannot be emptied.")) for name in empty]
+		)
 	if whole and given.get("revision") is None:
 		given.pop("revision", None)
 	if "lifecycle_phase" in given:
@@ -268,7 +272,10 @@ async def _gate_phase(work: Work, item: Item, wanted: LifecyclePhase) -> None:
 	)
 	if released is None:
 		raise PhaseNotAllowed(
-			_("The company asks for a released revision before {phase}; release one first.", phase=wanted)
+			_(
+				"The company asks for a released revision before {phase}; release one first.",
+				phase=wanted,
+			)
 		)
 
 
@@ -287,7 +294,10 @@ async def remove(work: Work, product_id: str) -> None:
 	)
 	if used is not None:
 		raise Conflict(
-			_("{number} still uses this product; take it out of that structure first.", number=used),
+			_(
+				"{number} still uses this product; take it out of that structure first.",
+				number=used,
+			),
 			code="PRODUCT_IN_USE",
 		)
 	item.is_deleted = True
@@ -323,7 +333,10 @@ async def revision_of(
 	if label is not None:
 		found = await work.scalar(
 			select(Revision.id)
-			.where(Revision.item_id == product_id, (Revision.label == label) | (func.text(Revision.id) == label))
+			.where(
+				Revision.item_id == product_id,
+				(Revision.label == label) | (func.text(Revision.id) == label),
+			)
 			.order_by(Revision.ordinal.desc())
 			.limit(1)
 		)
@@ -373,11 +386,11 @@ async def page(
 	"""One page in a total order; `sort` holds (field, descending)."""
 	for name, descending in sort:
 		column = reading.SORTABLE[name]
-		statement = statement.order_by(column.desc().nulls_last() if descending else column)
+		# NULLS LAST only where there may be one: an index in plain order serves the rest.
+		falling = column.desc().nulls_last() if name in reading.NULLABLE else column.desc()
+		statement = statement.order_by(falling if descending else column)
 	last = Item.id.desc() if sort and sort[-1][1] else Item.id
-	return await work.read_list(
-		statement.order_by(last), limit=size, offset=(number - 1) * size
-	)
+	return await work.read_list(statement.order_by(last), limit=size, offset=(number - 1) * size)
 
 
 async def record_current_cost(work: Work, item_id: str, amount: Decimal, currency: str) -> None:
