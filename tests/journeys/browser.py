@@ -146,9 +146,12 @@ class Watched:
 def settled(page: Page) -> None:
 	"""Waits until the shell runs and no part of the page is still on its way."""
 	page.wait_for_selector("html[data-ready=yes]")
-	page.wait_for_function(
-		"!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, main [aria-busy=true]')"
-	)
+	busy = ".htmx-request, .htmx-swapping, .htmx-settling, main [aria-busy=true]"
+	deadline = time.monotonic() + 15
+	# Asked from here again and again: a condition that waits in the page is refused by its policy.
+	while page.evaluate("busy => !!document.querySelector(busy)", busy):
+		assert time.monotonic() < deadline, f"{page.url} is still loading"
+		page.wait_for_timeout(20)
 
 
 def assert_accessible(page: Page) -> None:
@@ -250,7 +253,7 @@ def watching(chromium: Browser, site: Site, width: int = 1440) -> Iterator[Watch
 		yield one
 	finally:
 		context.close()
-	assert one.complaints == []
+	assert one.complaints == [], one.complaints
 
 
 @pytest.fixture

@@ -5,10 +5,15 @@ from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.imports import api as imports_api
 from apg.capabilities.plm.imports import tasks as imports_tasks
+from apg.capabilities.plm.imports import views as imports_views
 from apg.capabilities.plm.products import api as products_api
 from apg.capabilities.plm.products import views as products_views
+from apg.capabilities.plm.revisions import api as revisions_api
+from apg.capabilities.plm.revisions import views as revisions_views
 from apg.capabilities.plm.settings import PlmSettings
-from apg.capabilities.plm.structures import models as _structures  # noqa: F401 - tables
+from apg.capabilities.plm.structures import api as structures_api
+from apg.capabilities.plm.structures import views as structures_views
+from apg.capabilities.plm.structures.port import StructuresOfPlm
 from apg.contracts import plm as contract
 from apg.kernel.capability import Api, Capability, Pages
 
@@ -45,16 +50,41 @@ capability = Capability(
 	),
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
-	apis=(Api("/api/v1/plm", (health_api.router, products_api.router, imports_api.router), envelope="ok"),),
-	pages=(Pages("/plm", (products_views.router,), menu.PRODUCTS),),
+	apis=(
+		Api(
+			"/api/v1/plm",
+			(
+				health_api.router,
+				products_api.router,
+				structures_api.router,
+				revisions_api.router,
+				imports_api.router,
+			),
+			envelope="ok",
+		),
+	),
+	pages=(
+		Pages(
+			"/plm",
+			(
+				products_views.router,
+				structures_views.router,
+				revisions_views.router,
+				imports_views.router,
+			),
+			menu.PRODUCTS + menu.IMPORTS,
+		),
+	),
 	home=home.CARDS,
 	publishes=(
 		contract.ProductCreated,
 		contract.ProductUpdated,
 		contract.ProductReleased,
+		contract.RevisionOpened,
 		contract.StructureChanged,
 	),
 	tasks=(imports_tasks.preview_import, imports_tasks.take_over_import),
+	ports={contract.Structures: StructuresOfPlm()},
 	health=health.CHECKS,
 	settings=PlmSettings,
 	migrations="migrations",

@@ -56,13 +56,12 @@ async def insert_rows(work: Work, entity: type[Any], rows: Sequence[Mapping[str,
 async def update_rows(
 	work: Work, entity: type[Any], changes: Mapping[str, Mapping[str, Any]]
 ) -> None:
-	"""Sets columns of rows by id; version and stamps move with them. Rows with the same columns go
-	in one statement."""
+	"""Sets columns of rows by id; version and stamps move with them, also where no column is named.
+	Rows with the same columns go in one statement."""
 	table = entity.__table__
 	alike: dict[tuple[str, ...], list[str]] = {}
 	for row_id, values in changes.items():
-		if values:
-			alike.setdefault(tuple(sorted(values)), []).append(row_id)
+		alike.setdefault(tuple(sorted(values)), []).append(row_id)
 	for columns, row_ids in alike.items():
 		statement = (
 			update(table)

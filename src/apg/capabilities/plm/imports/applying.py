@@ -38,6 +38,10 @@ async def apply(work: Work, plan: Plan, report: Report | None = None) -> None:
 		_new_part(plan, part, ids[each.key], number, types[each.key], writes)
 	for each in changed:
 		_changed_part(plan, parts[each.key], each, writes)
+	for each in lines:
+		# Lines are content of their parent's revision: its version grows with every change of one.
+		if id_ := plan.matches[each.parent].id:
+			writes.revisions.setdefault(plan.parts[id_].revision_id, {})
 	await products.write_parts(work, writes)
 	if report is not None:
 		await report(len(new) + len(changed), total)

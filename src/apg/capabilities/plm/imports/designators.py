@@ -1,6 +1,7 @@
 """Reference designators as CAD tools write them: `C1, C2`, `R1-R4`, `J1 J2`."""
 
 import re
+from collections.abc import Iterable
 
 _DESIGNATOR = re.compile(r"([A-Za-z]{1,5})(\d{1,6})([A-Za-z]?)")
 _RANGE = re.compile(r"([A-Za-z]{1,5})(\d{1,6})\s*(?:-|–|\.\.|:)\s*(?:\1)?(\d{1,6})")
@@ -45,3 +46,13 @@ def _expand(text: str, room: int) -> tuple[str, ...]:
 def all_single(listed: tuple[str, ...]) -> bool:
 	"""Whether there are designators and each is one place on a board, so that they can be counted."""
 	return bool(listed) and all(_DESIGNATOR.fullmatch(each) for each in listed)
+
+
+def ordered(listed: Iterable[str]) -> tuple[str, ...]:
+	"""The set in the order of prefix and number: R2 before R10. Where they stand is all that counts."""
+	return tuple(sorted(set(listed), key=_natural))
+
+
+def _natural(name: str) -> tuple[str, int, str]:
+	digits = name[len(name.rstrip("0123456789")) :]
+	return name[: len(name) - len(digits)], int(digits[:18] or 0), name

@@ -133,6 +133,8 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 	is compared until the transaction ends, so that the plan still holds when it is carried out."""
 	bom = as_recorded(read)
 	today = utc_now().date()
+	if lock and bom.lines:
+		await structures.hold_structures(work)
 	recorded = await products.find_parts(
 		work,
 		numbers=_spellings(part.number for part in bom.parts),

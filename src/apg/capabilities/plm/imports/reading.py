@@ -1,6 +1,5 @@
 """The selects behind every answer about imports; their labels are the wire's field names."""
 
-
 from sqlalchemy import BigInteger, Float, Text, column, func, literal, select, table
 
 from apg.capabilities.plm.imports.models import Import, ImportChange, ImportProblem

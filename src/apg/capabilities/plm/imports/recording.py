@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from apg.capabilities.plm.imports.designators import ordered
 from apg.capabilities.plm.imports.neutral import (
 	ImportedBom,
 	ImportedIdentifier,
@@ -148,7 +149,11 @@ def _line(line: ImportedLine, problems: Problems) -> ImportedLine:
 		_check_text(text, "designators", 200, line.row, problems)
 	if line.note:
 		_check_text(line.note, "note", NOTE, line.row, problems)
-	return replace(line, find_number=_find_number(line, problems))
+	return replace(
+		line,
+		find_number=_find_number(line, problems),
+		designators=ordered(line.designators),
+	)
 
 
 def _find_number(line: ImportedLine, problems: Problems) -> str | None:
@@ -268,7 +273,7 @@ def line_of(recorded: RecordedLine, parent: str) -> ImportedLine:
 		child_key=recorded.child_item_id,
 		quantity=recorded.quantity if recorded.quantity is not None else Decimal(0),
 		unit=recorded.unit,
-		designators=tuple(recorded.designators),
+		designators=ordered(recorded.designators),
 		find_number=str(recorded.find_number),
 		optional=recorded.is_optional,
 		consumable=recorded.is_consumable,

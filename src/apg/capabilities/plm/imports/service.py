@@ -36,25 +36,32 @@ from apg.kernel.json_rows import One, Page
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import new_id, utc_now
-from apg.kernel.tasks import Progress, Task
+from apg.kernel.tasks import Progress
 from apg.kernel.texts import _
 from apg.kernel.work import Work, open_work
 
 ACTION = "plm.imports.create"
 NAME = 200
-_later: dict[str, Task] = {}
+_TAKEN = (ImportState.DONE, ImportState.RUNNING)
+PREVIEW_TASK, TAKE_OVER_TASK = "plm.imports.preview", "plm.imports.take_over"
 
 
-def run_later(**named: Task) -> None:
-	"""The tasks that do the large files; `tasks.py` stands above this module and names them."""
-	_later.update(named)
+def _enqueue(work: Work, name: str, import_id: str) -> None:
+	# Tasks stand above services; the composition knows them by name.
+	found = (
+		task
+		for capability in work.runtime.composition.capabilities
+		for task in capability.tasks
+		if task.name == name
+	)
+	work.enqueue(next(found), import_id=import_id)
 
 
 def progress_key(import_id: str) -> str:
 	return f"plm-import-{import_id}"
 
 
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
 	for start in range(0, len(content), spool.CHUNK):
 		yield content[start : start + spool.CHUNK]
 
@@ -86,7 +93,7 @@ async def create(
 		if is_small(content, kind):
 			await preview(work, made, content)
 		else:
-			work.enqueue(_later["preview"], import_id=made.id)
+			_enqueue(work, PREVIEW_TASK, made.id)
 	except Unreadable:
 		await _drop_unused(work, kept, import_id)
 		raise
@@ -115,7 +122,7 @@ async def _is_used(work: Work, sha256: str, but: str | None = None) -> bool:
 		return bool(await work.scalar(statement))
 
 
-async def _content(work: Work, held: Import) -> bytes:
+async def content_of(work: Work, held: Import) -> bytes:
 	"""The bytes of the file. Raises Gone when they are no longer kept."""
 	path = spool.place_of(work.runtime.settings.home, work.principal.tenant_id, held.file_sha256)
 	try:
@@ -132,7 +139,7 @@ async def _read(held: Import, content: bytes) -> FileRead:
 
 async def preview(work: Work, held: Import, content: bytes | None = None) -> Plan:
 	"""The dry run: reads, matches, checks every row and writes down what would change."""
-	content = await _content(work, held) if content is None else content
+	content = await content_of(work, held) if content is None else content
 	read = await _read(held, content)
 	plan = await make_plan(work, read.bom, read.source)
 	await _note(work, held, read, plan)
@@ -188,6 +195,7 @@ async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
 
 	Raises NotFound, ImportNotOpen, PreconditionFailed, Invalid for a heading that is not there.
 	"""
+	(await work.get(Import, import_id)).must_be_open()
 	held = await work.edit(Import, import_id)
 	held.must_be_open()
 	given = patch.model_dump(exclude_unset=True, exclude={"columns"}, mode="json")
@@ -199,12 +207,12 @@ async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
 		**held.mapping,
 		**{heading: field.value if field else None for heading, field in patch.columns.items()},
 	}
-	content = await _content(work, held)
+	content = await content_of(work, held)
 	if is_small(content, Kind(held.kind)):
 		await preview(work, held, content)
 	else:
 		held.state = ImportState.UPLOADED
-		work.enqueue(_later["preview"], import_id=held.id)
+		_enqueue(work, PREVIEW_TASK, held.id)
 	return held
 
 
@@ -213,16 +221,18 @@ async def accept(work: Work, import_id: str) -> Import:
 
 	Raises NotFound, ImportNotOpen, ImportHasProblems, PreviewStale.
 	"""
+	if (found := await work.get(Import, import_id)).state in _TAKEN:
+		return found
 	held = await work.edit(Import, import_id)
-	if held.state in (ImportState.DONE, ImportState.RUNNING):
+	if held.state in _TAKEN:
 		return held
 	held.must_be_acceptable()
-	content = await _content(work, held)
+	content = await content_of(work, held)
 	if is_small(content, Kind(held.kind)):
 		await take_over(work, held, content)
 	else:
 		held.state = ImportState.RUNNING
-		work.enqueue(_later["take_over"], import_id=held.id)
+		_enqueue(work, TAKE_OVER_TASK, held.id)
 	return held
 
 
@@ -263,11 +273,15 @@ async def cancel(work: Work, import_id: str) -> Import:
 
 	Raises NotFound, Conflict when it is over.
 	"""
+	held = await work.get(Import, import_id)
+	if held.state == ImportState.RUNNING:
+		# Its row may be locked by the task for long; the wish stands beside it.
+		told = await progress(work, import_id)
+		if told is not None and told.state in ("waiting", "running"):
+			await tasks.cancel(work, progress_key(import_id))
+			return held
 	held = await work.edit(Import, import_id)
 	if held.state == ImportState.CANCELLED:
-		return held
-	if held.state == ImportState.RUNNING:
-		await tasks.cancel(work, progress_key(import_id))
 		return held
 	if held.state in OVER:
 		raise Conflict(
@@ -278,11 +292,11 @@ async def cancel(work: Work, import_id: str) -> Import:
 	return held
 
 
-async def fail(work: Work, import_id: str, reason: str, state: ImportState) -> None:
-	"""Ends an import that a task could not carry through, in words for the person who asked."""
+async def end(work: Work, import_id: str, reason: str, state: ImportState) -> None:
+	"""Ends an import that a task did not carry through, in words for the person who asked."""
 	held = await work.edit(Import, import_id, compare=False)
 	if held.state not in OVER:
-		held.failure = reason
+		held.failure = reason or None
 		_finish(work, held, state)
 
 
@@ -313,7 +327,7 @@ async def import_now(
 				options=ImportOptions().model_dump(exclude_none=True),
 			)
 		)
-		kept = await spool.keep(home, tenant_id, _pieces(content), runtime.settings.upload_limit)
+		kept = await spool.keep(home, tenant_id, pieces(content), runtime.settings.upload_limit)
 		held.file_sha256 = kept.sha256
 		await work.flush()
 		await _note(work, held, read, plan)

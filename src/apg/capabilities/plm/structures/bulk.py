@@ -1,6 +1,7 @@
 """Lines of many structures at once, for imports: read, followed downwards and written.
 
-No rule of a structure stands here; a caller has checked quantities, units and cycles.
+No rule of a structure stands here; a caller has checked quantities and units, and a ring is refused
+as it is for single lines (cycles.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from apg.capabilities.plm.rows import delete_rows, ids, insert_rows, update_rows
+from apg.capabilities.plm.structures.cycles import lock_structures, refuse_cycles
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.kernel.stamps import new_id
 from apg.kernel.work import Work
@@ -75,25 +77,35 @@ async def load_lines(work: Work, revision_ids: Sequence[str]) -> list[RecordedLi
 
 
 async def uses_below(work: Work, item_ids: Sequence[str]) -> list[tuple[str, str]]:
-	"""(parent item, child item) of every line at or below these items, in revisions that are current
-	or open; each item is visited once, however often it is used."""
+	"""(parent item, child item) of every line at or below these items, in revisions that are open,
+	released or pinned; each revision is visited once, however often it is used."""
 	if not item_ids:
 		return []
-	rows = await work.execute(
-		text(
-			"with recursive below(item_id) as ("
-			"select unnest(cast(:ids as uuid[])) union select l.child_item_id from below b "
-			"join plm_items i on i.id = b.item_id join plm_revisions r on r.item_id = i.id "
-			"and (r.id = i.current_revision_id or r.state in ('working', 'in_review')) "
-			"join plm_lines l on l.parent_revision_id = r.id) "
-			"select distinct i.id::text, l.child_item_id::text from below b "
-			"join plm_items i on i.id = b.item_id join plm_revisions r on r.item_id = i.id "
-			"and (r.id = i.current_revision_id or r.state in ('working', 'in_review')) "
-			"join plm_lines l on l.parent_revision_id = r.id"
-		),
-		{"ids": list(item_ids)},
-	)
+	rows = await work.execute(text(_BELOW), {"ids": list(item_ids)})
 	return [(parent, child) for parent, child in rows]
+
+
+_BELOW = """
+	with recursive reach(item_id, revision_id) as (
+		select r.item_id, r.id from plm_revisions r where r.item_id = any(cast(:ids as uuid[]))
+			and r.state in ('working', 'in_review', 'released')
+		union
+		select step.item_id, step.id from reach cross join lateral (
+			select r.item_id, r.id from plm_lines l
+			join plm_revisions r on r.item_id = l.child_item_id and (r.id = l.child_revision_id
+				or r.state in ('working', 'in_review', 'released'))
+			where l.parent_revision_id = reach.revision_id offset 0
+		) step
+	)
+	select distinct reach.item_id::text, l.child_item_id::text
+	from reach join plm_lines l on l.parent_revision_id = reach.revision_id
+"""
+
+
+async def hold_structures(work: Work) -> None:
+	"""Keeps all others of the tenant from changing structures until the transaction ends; before any
+	row is locked."""
+	await lock_structures(work)
 
 
 @dataclass(slots=True)
@@ -109,7 +121,8 @@ class LineWrites:
 
 async def write_lines(work: Work, writes: LineWrites, recorded: Mapping[str, RecordedLine]) -> None:
 	"""Writes all of it; new lines without a find number come behind the others of their revision,
-	in steps of ten. `recorded` are the lines as they were."""
+	in steps of ten. `recorded` are the lines as they were. Raises StructureCycle, and Conflict for a
+	find number that is taken."""
 	await delete_rows(work, Line, writes.gone)
 	moved = {
 		line_id: {"find_number": recorded[line_id].find_number + _ASIDE}
@@ -134,6 +147,7 @@ async def write_lines(work: Work, writes: LineWrites, recorded: Mapping[str, Rec
 	await insert_rows(
 		work, Line, [{"line_uid": new_id(), "view": VIEW, **row} for row in writes.new]
 	)
+	await refuse_cycles(work, {row["child_item_id"] for row in writes.new})
 	await _write_substitutes(work, writes.substitutes, recorded)
 
 

@@ -1,0 +1,87 @@
+"""Large files: read, compared and taken over by a worker, with progress."""
+
+from typing import TYPE_CHECKING
+
+from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.imports import service
+from apg.capabilities.plm.imports.models import Import, ImportState, PreviewStale
+from apg.kernel.errors import AppError, Unavailable
+from apg.kernel.events import GiveUp
+from apg.kernel.tasks import Cancelled, task
+
+if TYPE_CHECKING:
+	from apg.kernel.worker import Run
+
+KEY = service.progress_key("{import_id}")
+
+
+@task(
+	name=service.PREVIEW_TASK,
+	steps=True,
+	as_user=True,
+	permission=may.IMPORTS_CREATE,
+	key=KEY,
+	retries=2,
+)
+async def preview_import(run: "Run", import_id: str) -> None:
+	"""The dry run of one file; a file that cannot be read ends its import with the reason."""
+	try:
+		async with run.open() as work:
+			held = await work.get(Import, import_id)
+			if held.state != ImportState.UPLOADED:
+				return
+			await run.report(work, 0)
+		async with run.open() as work:
+			held = await work.edit(Import, import_id)
+			if held.state == ImportState.UPLOADED:
+				await service.preview(work, held)
+	except Cancelled:
+		await _end(run, import_id, "", ImportState.CANCELLED)
+		raise
+	except Unavailable:
+		raise
+	except AppError as error:
+		await _end(run, import_id, error.message, ImportState.FAILED)
+		raise GiveUp(error.message) from error
+
+
+@task(
+	name=service.TAKE_OVER_TASK,
+	steps=True,
+	as_user=True,
+	permission=may.IMPORTS_CREATE,
+	key=KEY,
+	retries=2,
+)
+async def take_over_import(run: "Run", import_id: str) -> None:
+	"""Takes one file over in one transaction; whatever stops it, the record is as it was."""
+
+	async def report(done: int, total: int) -> None:
+		async with run.open() as beside:
+			await run.report(beside, done, total)
+
+	try:
+		async with run.open() as work:
+			held = await work.get(Import, import_id)
+			if held.state != ImportState.RUNNING:
+				return
+			await report(0, sum(held.counts.get("parts", {}).values()))
+			await service.take_over(work, held, await service.content_of(work, held), report)
+	except Cancelled:
+		await _end(run, import_id, "", ImportState.CANCELLED)
+		raise
+	except PreviewStale as error:
+		async with run.open() as work:
+			held = await work.edit(Import, import_id)
+			await service.preview(work, held)
+			held.failure = error.message
+	except Unavailable:
+		raise
+	except AppError as error:
+		await _end(run, import_id, error.message, ImportState.FAILED)
+		raise GiveUp(error.message) from error
+
+
+async def _end(run: "Run", import_id: str, reason: str, state: ImportState) -> None:
+	async with run.open() as work:
+		await service.end(work, import_id, reason, state)
