@@ -1,5 +1,8 @@
 """The command line: `apg COMMAND --help` explains each with examples."""
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -172,8 +175,16 @@ def audit_verify(as_json: Json = False) -> None:
 
 
 def main() -> None:
-	"""Entry point: every failure we know ends in one sentence and its remedy."""
+	"""Entry point: every failure ends in one sentence and its remedy, and a code that is not 0."""
 	try:
 		app()
 	except Failure as failure:
-		fail(failure.sentence, failure.remedy)
+		fail(failure.sentence, failure.remedy, failure.code)
+	except BrokenPipeError:  # whoever read the output has seen enough
+		sys.stderr.close()
+		sys.exit(1)
+	except Exception as error:  # noqa: BLE001 - the outermost edge
+		from apg.cli.explaining import unexpected
+
+		failure = unexpected(error, Path(os.environ.get("APG_HOME", ".apg")))
+		fail(failure.sentence, failure.remedy, 70)

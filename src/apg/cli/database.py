@@ -1,7 +1,8 @@
 """Commands about the database and the composition."""
 
+from apg.cli.explaining import explained
 from apg.cli.home import installation
-from apg.cli.output import Failure, explained, show
+from apg.cli.output import Failure, show
 
 
 def bring_up_to_date(*, check: bool, as_json: bool) -> None:
@@ -14,7 +15,7 @@ def bring_up_to_date(*, check: bool, as_json: bool) -> None:
 	if check:
 		_check()
 		return
-	with explained(), installation() as settings:
+	with installation() as settings:
 		done = migrate(
 			settings.database_admin_url, composition(), RootKey.parse(settings.secret_key)
 		)
@@ -64,7 +65,7 @@ def verify_audit(*, as_json: bool) -> None:
 	"""`apg audit verify`: counts the trail and says honestly that it is not sealed yet."""
 	from apg.kernel.migrating import admin_engine
 
-	with explained(), installation() as settings:
+	with installation() as settings:
 		engine = admin_engine(settings.database_admin_url)
 		with engine.connect() as connection:
 			entries = connection.exec_driver_sql("select count(*) from audit_entries").scalar()

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from apg.cli.home import installation
-from apg.cli.output import explained, show
+from apg.cli.output import show
 from apg.kernel.settings import Settings
 
 HORIZON_SECONDS = 60.0
@@ -29,7 +29,7 @@ class Finding:
 
 def examine(*, as_json: bool) -> int:
 	"""Looks at everything; answers 1 when something is bad."""
-	with explained(), installation() as settings:
+	with installation() as settings:
 		findings = [*_of_composition(settings), *_of_database(settings)]
 		findings += asyncio.run(_of_log(settings))
 	show([finding.row() for finding in findings], as_json=as_json)

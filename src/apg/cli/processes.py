@@ -1,62 +1,108 @@
-"""The two kinds of process: web and worker."""
+"""The two kinds of process, web and worker, as `apg serve` and `apg worker` start them."""
 
 import asyncio
+import os
 import signal
+import socket
 import sys
-from contextlib import AsyncExitStack
+import tempfile
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
 
-from apg.cli.output import explained
+from apg.cli import lifeline
+from apg.cli.explaining import explained
+from apg.cli.home import installation, listen, prepare_home, read_settings, with_secret
+from apg.cli.output import Failure
 from apg.kernel.settings import Settings
 
 
+def _own_settings() -> Settings:
+	"""Settings with a root secret; without APG_DATABASE_URL the home's server must run already."""
+	settings = read_settings()
+	home = prepare_home(settings)
+	return with_secret(settings.model_copy(update={"home": home}), home)
+
+
 def serve_web() -> None:
-	"""uvicorn with as many processes as APG_PROCESSES says; ends when it is told to."""
-	import uvicorn
-
-	settings = Settings()
-	with explained():
-		from apg.kernel.keys import RootKey
-
-		RootKey.parse(settings.secret_key)
-	uvicorn.run(
-		"apg.cli.processes:web_app",
-		factory=True,
-		host=settings.host,
-		port=settings.port,
-		workers=settings.processes if settings.processes > 1 else None,
-		loop="uvloop",
-		http="httptools",
-		access_log=False,
-		log_level="warning",
-		server_header=False,
-		date_header=True,
-		proxy_headers=False,
-		timeout_graceful_shutdown=10,
-		h11_max_incomplete_event_size=65_536,
-	)
+	"""Web processes, as many as APG_PROCESSES says; they share one socket and what was loaded."""
+	settings = _own_settings()
+	sock = listen(settings)  # before anything is loaded: a taken port is told at once
+	if settings.database_url:
+		_serve(settings, sock)
+		return
+	with installation() as complete:
+		_serve(complete, sock)
 
 
-def web_app() -> object:
-	"""The factory uvicorn calls in each process."""
-	from apg.app import make_app
-	from apg.kernel.observe import configure_logging
+def _serve(settings: Settings, sock: socket.socket) -> None:
+	together = settings.processes > 1
+	with ExitStack() as stack:
+		stack.enter_context(explained(settings))
+		if together:
+			folder = settings.metrics_dir or stack.enter_context(
+				tempfile.TemporaryDirectory(prefix="apg-metrics-")
+			)
+			# The metrics library looks for this name once, when it is loaded.
+			os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+		_prepare(settings, "apg_app")
+		from apg.app import make_app
+		from apg.cli.serving import serve_alone, serve_together
 
-	settings = Settings()
+		app = make_app(settings)
+		code = (serve_together if together else serve_alone)(app, settings, sock)
+	sys.exit(code)
+
+
+def _prepare(settings: Settings, role: str) -> None:
+	"""Logging, metrics, and a look at the database, whose trouble is told before anything starts."""
+	from apg.kernel.observe import configure_logging, prepare_metrics_directory
+
 	configure_logging(settings.log_level, settings.log_format)
-	return make_app(settings)
+	if directory := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+		prepare_metrics_directory(Path(directory))
+	_look_at_database(settings, role)
+
+
+def _look_at_database(settings: Settings, role: str) -> None:
+	"""Raises Failure when the role cannot log in, or the database is not of this version."""
+	import psycopg
+
+	from apg.app import composition
+	from apg.kernel.database import role_url
+	from apg.kernel.keys import RootKey
+	from apg.kernel.migrating import histories
+	from apg.kernel.roles import role_password
+
+	root = RootKey.parse(settings.secret_key)
+	url = role_url(settings, role, role_password(root, role))
+	with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
+		stands = dict(connection.execute("select short, version from schema_versions()").fetchall())
+	wanted = {history.short: history.head() for history in histories(composition())}
+	behind = sorted(short for short, head in wanted.items() if stands.get(short) != head)
+	if behind:
+		raise Failure(
+			f"The database is not of this version: {', '.join(behind)}.", "Run apg migrate."
+		)
 
 
 def serve_worker() -> None:
 	"""Relay, tasks and schedules, until SIGINT or SIGTERM."""
+	settings = _own_settings()
+	if settings.database_url:
+		_run_worker(settings)
+	else:
+		with installation() as complete:
+			_run_worker(complete)
+	sys.exit(0)
+
+
+def _run_worker(settings: Settings) -> None:
 	import uvloop
 
-	from apg.kernel.observe import configure_logging
-
-	settings = Settings()
-	configure_logging(settings.log_level, settings.log_format)
-	with explained():
+	lifeline.hold_on()
+	with explained(settings):
+		_prepare(settings, "apg_worker")
 		uvloop.run(_work(settings))
-	sys.exit(0)
 
 
 async def _work(settings: Settings) -> None:

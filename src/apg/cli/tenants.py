@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from apg.cli.home import installation
-from apg.cli.output import Failure, explained, show
+from apg.cli.output import Failure, show
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 
@@ -31,7 +31,7 @@ def _run(call: Callable[[Runtime, Settings], Awaitable[Any]]) -> Any:
 		async with running(settings) as runtime:
 			return await call(runtime, settings)
 
-	with explained(), installation() as settings:
+	with installation() as settings:
 		return asyncio.run(inside(settings))
 
 
