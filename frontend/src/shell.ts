@@ -68,6 +68,9 @@ function floats(): void {
 		const title = one("#panel-title");
 		if (title) title.textContent = link.dataset["panel"] ?? "";
 		Offcanvas.getOrCreateInstance(panel).show();
+		// without a backdrop Bootstrap leaves the focus behind, and Escape would not reach the panel
+		panel.addEventListener("shown.bs.offcanvas", () => panel.focus(), { once: true });
+		if (panel.classList.contains("show")) panel.focus();
 	});
 	document.addEventListener("click", (event) => {
 		if (closest(event.target, "[data-shortcuts]")) one<HTMLDialogElement>("#shortcuts")?.showModal();
