@@ -1,6 +1,7 @@
 """Migrations: the roles first, then one linear history per capability, each with its own table."""
 
 import re
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from apg.kernel.composition import Composition
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # a web process asks for heads only, and alembic takes long t
 	from alembic.runtime.migration import MigrationContext
 	from alembic.script import ScriptDirectory
 
+PREPARE_TRIES = 20
 KERNEL = Path(__file__).resolve().parent / "migrations"
 _STEP = re.compile(r"^(revision|down_revision)(?:: [^=]+)? = (?:None|[\"']([^\"']+)[\"'])", re.M)
 
@@ -114,10 +116,7 @@ def migrate(url: str, composition: Composition, root: RootKey) -> list[str]:
 			_refuse_newer(connection, history)
 		connection.rollback()
 		if not _is_current(connection, composition, root):
-			with connection.begin():
-				ensure_roles(connection, root)
-				ensure_schema(connection)
-				mark(connection, root)
+			_prepare(connection, root)
 		for history in histories(composition):
 			done.extend(_upgrade(connection, history))
 	engine.dispose()
@@ -139,6 +138,21 @@ def _is_current(connection: Connection, composition: Composition, root: RootKey)
 	)
 	connection.rollback()
 	return bool(current) and fingerprint == f"apg {root.fingerprint}"
+
+
+def _prepare(connection: Connection, root: RootKey) -> None:
+	"""Roles and schema; again when another database of the server touched the roles meanwhile."""
+	for attempt in range(PREPARE_TRIES):
+		try:
+			with connection.begin():
+				ensure_roles(connection, root)
+				ensure_schema(connection)
+				mark(connection, root)
+			return
+		except (InternalError, OperationalError) as error:
+			if "concurrently" not in str(error.orig) or attempt == PREPARE_TRIES - 1:
+				raise
+			time.sleep(0.1 * (attempt + 1))
 
 
 def mark(connection: Connection, root: RootKey) -> None:

@@ -227,7 +227,7 @@ class Work:
 			if self._events:
 				await log.append(connection, self.principal, self.origin.request_id, self._events)
 			if self._tasks:
-				await tasks.enqueue(connection, self.principal, self._tasks)
+				await tasks.enqueue(connection, self.principal, self._tasks, self.origin.request_id)
 		if self._session is not None:
 			with _human_errors():
 				await self._session.commit()
