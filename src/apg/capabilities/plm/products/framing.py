@@ -61,6 +61,19 @@ async def product_of(work: Work, product_id: str, revision: str | None = None) -
 	return {**load_json(found.body), "etag": found.etag}
 
 
+async def working_of(work: Work, product_id: str) -> str | None:
+	"""The id of the working revision that belongs to no change, if there is one."""
+	found = await work.session.scalar(reading.latest_working(product_id))
+	return None if found is None else found.id
+
+
+async def open_product(work: Work, product_id: str) -> dict[str, Any]:
+	"""The product in the revision that changes go to: the working one, else the current one."""
+	if not is_id(product_id):
+		raise NotFound(_("{what} not found", what=_("product")))
+	return await product_of(work, product_id, await working_of(work, product_id))
+
+
 async def frame(
 	work: Work, product_id: str, tab: str, revision: str | None = None
 ) -> dict[str, Any]:
@@ -88,7 +101,7 @@ async def frame(
 		"tabs": tabs,
 		"base": base,
 		"of_revision": of,
-		"has_working": bool(counts["working"]),
+		"working_id": await working_of(work, product_id),
 		"is_current": product["revision_id"] == product["current_revision_id"],
 	}
 
@@ -107,9 +120,6 @@ async def _counts(work: Work, product_id: str) -> dict[str, int]:
 			of(ItemCost).label("costs"),
 			of(Identifier).label("identifiers"),
 			of(Revision, Revision.state != "cancelled").label("revisions"),
-			of(Revision, Revision.state == "working", Revision.change_id.is_(None)).label(
-				"working"
-			),
 		)
 	)
 	return dict(row.mappings().one())

@@ -23,6 +23,7 @@ from apg.kernel.work import Work
 
 MOST_EXPORTED = 100_000
 RECENT = 6
+MOST_CHOICES = 12
 
 
 def words(value: str) -> str:
@@ -156,6 +157,17 @@ async def exported(work: Work, state: ListState) -> tuple[list[Heading], list[Se
 			names.append(other)
 			headings.append(Heading(_("{name}, unit", name=_(column.label))))
 	return headings, [[_cell(row[name]) for name in names] for row in rows]
+
+
+async def choices(work: Work, text: str) -> list[dict[str, Any]]:
+	"""A few products whose number or name holds the text; nothing for less than two characters."""
+	if len(text) < 2:
+		return []
+	statement = service.matching(criteria={"q": text}, status="active")
+	page = await service.page(
+		work, statement, sort=(("product_number", False),), number=1, size=MOST_CHOICES
+	)
+	return load_json(page.body)
 
 
 def _cell(value: Any) -> Cell:

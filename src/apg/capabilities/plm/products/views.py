@@ -72,6 +72,13 @@ async def export(request: Request, work: Reading) -> Response:
 	)
 
 
+@router.get("/choices")
+async def choices(work: Reading, product_number: str = "") -> Response:
+	"""Products whose number or name holds a text, as options of a field that names a product."""
+	rows = await listing.choices(work, product_number.strip()[:100])
+	return show(work, "plm/products/choices.html", block="choices", rows=rows)
+
+
 # -- new and changed ---------------------------------------------------------------------------
 
 
@@ -125,7 +132,7 @@ async def create(request: Request, work: Creating) -> Response:
 
 @router.get("/{product_id}/edit")
 async def edit_page(product_id: str, work: Updating) -> Response:
-	product = await framing.product_of(work, product_id)
+	product = await framing.open_product(work, product_id)
 	return await _form(work, FormState.of(forms.with_seen(product)), product)
 
 
@@ -141,7 +148,7 @@ async def change(product_id: str, request: Request, work: Updating) -> Response:
 		return await _conflict(work, product_id, values)
 	except (Invalid, Conflict) as refused:
 		await work.close()
-		product = await framing.product_of(work, product_id)
+		product = await framing.open_product(work, product_id)
 		form = FormState.refused({**forms.with_seen(product), **values}, as_invalid(refused))
 		return await _form(work, form, product, status=422, block="form")
 	return lead_to(work, f"/plm/products/{product_id}/facts", text=_("Saved"))
@@ -149,7 +156,7 @@ async def change(product_id: str, request: Request, work: Updating) -> Response:
 
 async def _conflict(work: Work, product_id: str, values: dict[str, Any]) -> Response:
 	"""Somebody saved meanwhile: what both changed is asked, what only this person changed is kept."""
-	product = await framing.product_of(work, product_id)
+	product = await framing.open_product(work, product_id)
 	rows = forms.conflicts(values, product)
 	kept = forms.kept(values, product)
 	latest = await history.history_of(work, product_id, costs=False)
