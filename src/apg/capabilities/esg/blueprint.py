@@ -20,8 +20,8 @@ capability = Capability(
 	package="apg.capabilities.esg",
 	description="Metrics and measurements with their quality, rules and trend.",
 	category="general_cross_functional",
-	requires=("auth_rbac",),
-	uses=("audit_compliance", "ai_orchestration", "real_time_collaboration", "notification_engine"),
+	requires=("auth_rbac", "audit_compliance"),
+	uses=("ai_orchestration", "real_time_collaboration", "notification_engine"),
 	provides=(
 		"esg_metrics_management",
 		"sustainability_intelligence",

@@ -25,9 +25,8 @@ capability = Capability(
 	package="apg.capabilities.plm",
 	description="Products, revisions, bills of materials, their cost and mass through every level.",
 	category="core_business_capability",
-	requires=("auth_rbac", "notification_engine"),
+	requires=("auth_rbac", "audit_compliance", "notification_engine"),
 	uses=(
-		"audit_compliance",
 		"document_management",
 		"ai_orchestration",
 		"sustainability_esg_management",
