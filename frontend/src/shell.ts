@@ -68,9 +68,11 @@ function floats(): void {
 		const title = one("#panel-title");
 		if (title) title.textContent = link.dataset["panel"] ?? "";
 		Offcanvas.getOrCreateInstance(panel).show();
-		// without a backdrop Bootstrap leaves the focus behind, and Escape would not reach the panel
-		panel.addEventListener("shown.bs.offcanvas", () => panel.focus(), { once: true });
-		if (panel.classList.contains("show")) panel.focus();
+		panel.focus(); // without a backdrop Bootstrap leaves the focus behind
+	});
+	document.addEventListener("keydown", (event) => {
+		const panel = one("#panel");
+		if (event.key === "Escape" && panel && !one("dialog[open]")) Offcanvas.getInstance(panel)?.hide();
 	});
 	document.addEventListener("click", (event) => {
 		if (closest(event.target, "[data-shortcuts]")) one<HTMLDialogElement>("#shortcuts")?.showModal();

@@ -1,6 +1,6 @@
 """Sustainability and ESG management on one screen: start reading here."""
 
-from apg.capabilities.esg import menu, permissions
+from apg.capabilities.esg import menu, permissions, searching
 from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
@@ -39,6 +39,7 @@ capability = Capability(
 		),
 	),
 	home=(home.CARD,),
+	searches=searching.SEARCHES,
 	publishes=(
 		contract.MetricCreated,
 		contract.MetricChanged,

@@ -4,39 +4,18 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-import pytest
 
+from tests.capabilities.esg.conftest import METRICS, reading
 from tests.people import Person
-
-METRICS = "/api/v1/esg/metrics"
-
-
-@pytest.fixture
-async def metric(client: httpx.AsyncClient, alice: Person) -> dict[str, Any]:
-	made = await client.post(
-		METRICS,
-		headers=alice.headers,
-		json={
-			"name": "Electricity",
-			"code": "ENERGY",
-			"metric_type": "environmental",
-			"category": "energy",
-			"unit": "kwh",
-		},
-	)
-	assert made.status_code == 201, made.text
-	return made.json()
-
-
-def reading(value: object, date: str, **more: Any) -> dict[str, Any]:
-	return {"value": value, "measurement_date": date, **more}
 
 
 async def test_a_value_as_text_stays_exact_and_moves_the_state(
 	client: httpx.AsyncClient, alice: Person, metric: dict[str, Any]
 ) -> None:
 	path = f"{METRICS}/{metric['id']}/measurements"
-	made = await client.post(path, headers=alice.headers, json=reading("1250.75", "2024-01-15T10:30:00Z"))
+	made = await client.post(
+		path, headers=alice.headers, json=reading("1250.75", "2024-01-15T10:30:00Z")
+	)
 	assert made.status_code == 201, made.text
 	assert b'"value":1250.75,' in made.content
 	now = await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)
@@ -50,13 +29,21 @@ async def test_a_late_reading_never_moves_the_current_value_back(
 	client: httpx.AsyncClient, alice: Person, metric: dict[str, Any]
 ) -> None:
 	path = f"{METRICS}/{metric['id']}/measurements"
-	for value, date in ((200, "2024-03-31T00:00:00Z"), (100, "2024-02-29T00:00:00Z"), (-5, "2024-01-31T00:00:00Z")):
+	for value, date in (
+		(200, "2024-03-31T00:00:00Z"),
+		(100, "2024-02-29T00:00:00Z"),
+		(-5, "2024-01-31T00:00:00Z"),
+	):
 		made = await client.post(path, headers=alice.headers, json=reading(value, date))
 		assert made.status_code == 201, made.text
-	assert (await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)).json()["current_value"] == 200
+	assert (await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)).json()[
+		"current_value"
+	] == 200
 	listed = await client.get(path, headers=alice.headers)
 	assert [m["value"] for m in listed.json()] == [200, 100, -5]
-	some = await client.get(path + "?from=2024-02-01T00:00:00Z&to=2024-03-01T00:00:00Z", headers=alice.headers)
+	some = await client.get(
+		path + "?from=2024-02-01T00:00:00Z&to=2024-03-01T00:00:00Z", headers=alice.headers
+	)
 	assert [m["value"] for m in some.json()] == [100]
 
 
@@ -64,23 +51,39 @@ async def test_a_correction_supersedes_with_its_reason(
 	client: httpx.AsyncClient, alice: Person, metric: dict[str, Any]
 ) -> None:
 	path = f"{METRICS}/{metric['id']}/measurements"
-	old = (await client.post(path, headers=alice.headers, json=reading(200, "2024-03-31T00:00:00Z"))).json()
-	again = await client.post(path, headers=alice.headers, json=reading(201, "2024-03-31T00:00:00Z"))
+	old = (
+		await client.post(path, headers=alice.headers, json=reading(200, "2024-03-31T00:00:00Z"))
+	).json()
+	again = await client.post(
+		path, headers=alice.headers, json=reading(201, "2024-03-31T00:00:00Z")
+	)
 	assert (again.status_code, again.json()["code"]) == (409, "MEASUREMENT_EXISTS")
-	assert (await client.patch(f"{path}/{old['id']}", headers=alice.headers, json={"value": 150})).status_code == 422
+	assert (
+		await client.patch(f"{path}/{old['id']}", headers=alice.headers, json={"value": 150})
+	).status_code == 422
 	new = await client.patch(
 		f"{path}/{old['id']}", headers=alice.headers, json={"value": 150, "reason": "read wrongly"}
 	)
 	assert new.status_code == 200, new.text
 	assert (new.json()["revision"], new.json()["supersedes"]) == (2, old["id"])
 	was = (await client.get(f"{path}/{old['id']}", headers=alice.headers)).json()
-	assert (was["status"], was["superseded_by"], was["value"]) == ("superseded", new.json()["id"], 200)
-	assert (await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)).json()["current_value"] == 150
-	late = await client.patch(f"{path}/{old['id']}", headers=alice.headers, json={"value": 1, "reason": "why not"})
+	assert (was["status"], was["superseded_by"], was["value"]) == (
+		"superseded",
+		new.json()["id"],
+		200,
+	)
+	assert (await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)).json()[
+		"current_value"
+	] == 150
+	late = await client.patch(
+		f"{path}/{old['id']}", headers=alice.headers, json={"value": 1, "reason": "why not"}
+	)
 	assert (late.status_code, late.json()["code"]) == (409, "MEASUREMENT_SUPERSEDED")
 	gone = await client.delete(f"{path}/{new.json()['id']}", headers=alice.headers)
 	assert gone.status_code == 204
-	assert (await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)).json()["current_value"] is None
+	assert (await client.get(f"{METRICS}/{metric['id']}", headers=alice.headers)).json()[
+		"current_value"
+	] is None
 	assert (await client.get(path, headers=alice.headers)).json() == []
 	everything = await client.get(path + "?include_superseded=true", headers=alice.headers)
 	assert len(everything.json()) == 2
@@ -96,7 +99,9 @@ async def test_rules_of_the_metric_are_enforced(
 	)
 	assert changed.status_code == 200, changed.text
 	path = f"{METRICS}/{metric['id']}/measurements"
-	refused = await client.post(path, headers=alice.headers, json=reading(-1, "2024-03-31T00:00:00Z"))
+	refused = await client.post(
+		path, headers=alice.headers, json=reading(-1, "2024-03-31T00:00:00Z")
+	)
 	assert refused.status_code == 422
 	assert refused.json()["details"][0]["field"] == "value"
 	assert (await client.get(path, headers=alice.headers)).json() == []

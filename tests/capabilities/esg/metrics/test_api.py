@@ -37,8 +37,19 @@ async def test_created_listed_and_read_alike(client: httpx.AsyncClient, alice: P
 
 
 async def test_field_errors_are_422_with_details(client: httpx.AsyncClient, alice: Person) -> None:
-	bad = {"name": "", "code": "has spaces", "metric_type": "unknown", "category": "x", "unit": "furlong"}
+	bad = {
+		"name": "",
+		"code": "has spaces",
+		"metric_type": "unknown",
+		"category": "x",
+		"unit": "furlong",
+	}
 	refused = await client.post(METRICS, headers=alice.headers, json=bad)
 	assert refused.status_code == 422
-	assert {d["field"] for d in refused.json()["details"]} == {"name", "code", "metric_type", "unit"}
+	assert {d["field"] for d in refused.json()["details"]} == {
+		"name",
+		"code",
+		"metric_type",
+		"unit",
+	}
 	assert (await client.get(METRICS, headers=alice.headers)).json() == []

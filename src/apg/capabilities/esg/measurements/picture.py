@@ -65,9 +65,7 @@ async def picture(work: Work, metric: Mapping[str, Any], span: Span) -> Picture:
 			"series": _lines(metric, found, {one.bucket.label for one in partial}, lines_apply),
 			"notes": await _restatements(work, metric["id"], span, labels),
 		},
-		missing=tuple(
-			name for one in found for name in one.missing if name not in unfinished
-		),
+		missing=tuple(name for one in found for name in one.missing if name not in unfinished),
 		partial=tuple(one.bucket.label for one in partial),
 		overlapping=tuple(name for one in found for name in one.overlapping),
 		spanning=len(series.spanning),
@@ -78,14 +76,10 @@ async def picture(work: Work, metric: Mapping[str, Any], span: Span) -> Picture:
 def _first(now: datetime, span: Span) -> datetime:
 	months = SHOWN[span] * periods.MONTHS[span]
 	month = now.year * 12 + now.month - 1 - months
-	return periods.bucket_of(
-		now.replace(year=month // 12, month=month % 12 + 1, day=1), span
-	).start
+	return periods.bucket_of(now.replace(year=month // 12, month=month % 12 + 1, day=1), span).start
 
 
-def _upto_present(
-	series: Series, span: Span, now: datetime, *, still_due: bool
-) -> list[Aggregate]:
+def _upto_present(series: Series, span: Span, now: datetime, *, still_due: bool) -> list[Aggregate]:
 	"""Without the empty buckets before the first value, with those since the last one, up to the
 	last complete one."""
 	found = list(series.aggregates)

@@ -121,7 +121,10 @@ def _told(metric: Any, rows: list[Measurement]) -> tuple[Any, dict[str, Any]]:
 		until=utc_now(),
 	)
 	found = quality.metric_quality(
-		[recorded_of(row) for row in rows[:12]], series.aggregates[-12:], now=utc_now(), period=period
+		[recorded_of(row) for row in rows[:12]],
+		series.aggregates[-12:],
+		now=utc_now(),
+		period=period,
 	)
 	values = [bucket.value for bucket in series.aggregates if bucket.value is not None][-12:]
 	way = periods.direction(values) if len(values) > 1 else Direction.UNKNOWN

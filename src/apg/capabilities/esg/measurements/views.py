@@ -14,7 +14,7 @@ from apg.capabilities.esg.metrics import words
 from apg.capabilities.esg.shared.periods import Span
 from apg.capabilities.esg.shared.rule_nodes import write_rule
 from apg.capabilities.esg.shared.rule_tree import read_rules
-from apg.capabilities.esg.shared.vocabulary import MetricSource, accepted_unit, standing
+from apg.capabilities.esg.shared.vocabulary import MetricSource, standing
 from apg.contracts.identity import Identity
 from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid
@@ -45,7 +45,7 @@ READINGS = ListSpec(
 	filters=(
 		Filter("from", "From", "date"),
 		Filter("to", "Up to", "date"),
-		Filter("include_superseded", "Corrected and withdrawn too", "bool"),
+		Filter("include_superseded", "All revisions", "bool"),
 	),
 	page_sizes=(25, 50, 100),
 )
@@ -97,7 +97,7 @@ _SPANS = ((Span.MONTH, "Month"), (Span.QUARTER, "Quarter"), (Span.YEAR, "Year"))
 
 def described(metric: dict[str, Any]) -> dict[str, Any]:
 	"""With the symbol of its unit and the word for one of its periods."""
-	metric["symbol"] = accepted_unit(metric["unit"]).symbol
+	metric["symbol"] = words.symbol(metric["unit"])
 	return metric
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from apg.capabilities.esg.metrics import reading, service, words
 from apg.capabilities.esg.metrics.models import Metric, MetricState
 from apg.capabilities.esg.permissions import METRICS_READ
-from apg.capabilities.esg.shared.vocabulary import accepted_unit
 from apg.kernel.capability import HomeCard
 from apg.kernel.database import load_json
 from apg.kernel.work import Work
@@ -41,7 +40,7 @@ async def load(work: Work) -> dict[str, Any] | None:
 	standings = await service.standings(work, [row["id"] for row in rows])
 	for row in rows:
 		row["standing"] = standings.get(row["id"], "")
-		row["symbol"] = accepted_unit(row["unit"]).symbol
+		row["symbol"] = words.symbol(row["unit"])
 	return {
 		"rows": rows,
 		"kpis": page.total,
@@ -55,5 +54,11 @@ async def load(work: Work) -> dict[str, Any] | None:
 
 
 CARD = HomeCard(
-	"Sustainability", "esg/metrics/home.html", load, METRICS_READ, "/esg/metrics", order=30
+	"Sustainability",
+	"esg/metrics/home.html",
+	load,
+	METRICS_READ,
+	"/esg/metrics",
+	order=30,
+	wide=True,
 )

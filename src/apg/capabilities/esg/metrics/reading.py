@@ -100,7 +100,10 @@ def is_due() -> ColumnElement[bool]:
 	unit = case(*((Metric.measurement_period == name, word) for name, word in _UNITS.items()))
 	length = case(
 		*(
-			(Metric.measurement_period == name, literal_column(f"interval '{_LENGTH.get(word, '1 ' + word)}'"))
+			(
+				Metric.measurement_period == name,
+				literal_column(f"interval '{_LENGTH.get(word, '1 ' + word)}'"),
+			)
 			for name, word in _UNITS.items()
 		)
 	)

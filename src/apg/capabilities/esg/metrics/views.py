@@ -35,10 +35,11 @@ METRICS = ListSpec(
 		Column("current_value", "Current value", sortable=True, kind="number"),
 		Column("target_value", "Target", kind="number"),
 		Column("trend", "Trend"),
-		Column("assessment", "Good or bad"),
-		Column("data_quality_score", "Quality of 100", sortable=True, kind="number"),
+		Column("data_quality_score", "Quality", sortable=True, kind="number"),
 		Column("current_date", "Newest reading", kind="date"),
-		Column("updated_at", "Definition changed", sortable=True, kind="date", default_visible=False),
+		Column(
+			"updated_at", "Definition changed", sortable=True, kind="date", default_visible=False
+		),
 	),
 	filters=(
 		Filter("search", "Search metrics"),
@@ -73,7 +74,7 @@ async def list_page(request: Request, work: Annotated[Work, allow(may.METRICS_RE
 	standings = await service.standings(work, [row["id"] for row in rows])
 	for row in rows:
 		row["standing"] = standings.get(row["id"], "")
-		row["symbol"] = accepted_unit(row["unit"]).symbol
+		row["symbol"] = words.symbol(row["unit"])
 	return show(
 		work,
 		"esg/metrics/list.html",
@@ -142,7 +143,9 @@ async def create(request: Request, work: Annotated[Work, allow(may.METRICS_CREAT
 		metric = await service.create(work, checked(MetricIn, _given(values)))
 	except (Invalid, Conflict) as refused:
 		return await _refused(work, None, values, refused)
-	return lead_to(work, f"{PLACE}/{metric.id}", text=_("The metric is there; record its readings."))
+	return lead_to(
+		work, f"{PLACE}/{metric.id}", text=_("The metric is there; record its readings.")
+	)
 
 
 async def _refused(
@@ -176,9 +179,7 @@ def _lines(text: str) -> list[str]:
 
 
 @router.post("/check/rules")
-async def check_rules(
-	request: Request, work: Annotated[Work, allow(may.METRICS_READ)]
-) -> Response:
+async def check_rules(request: Request, work: Annotated[Work, allow(may.METRICS_READ)]) -> Response:
 	values = await typed(request)
 	read = _read(str(values.get("validation_rules") or ""))
 	return show(work, "esg/metrics/rules.html", block="rules_read", read=read)
@@ -241,5 +242,3 @@ async def change(
 async def remove(metric_id: str, work: Annotated[Work, allow(may.METRICS_DELETE)]) -> Response:
 	await service.remove(work, metric_id)
 	return lead_to(work, PLACE, text=_("The metric is deleted; its readings stay in the record."))
-
-

@@ -6,6 +6,7 @@ from apg.capabilities.esg.shared.vocabulary import (
 	MeasurementPeriod,
 	MetricType,
 	Polarity,
+	accepted_unit,
 )
 
 TYPES = (
@@ -49,3 +50,9 @@ ASSESSMENTS = {
 	"stable": ("plain", "no change"),
 	"neutral": ("plain", "neither good nor bad"),
 }
+
+
+def symbol(unit: str) -> str:
+	"""What stands beside a figure; a plain count needs no word."""
+	found = accepted_unit(unit).symbol
+	return "" if found == "each" else found
