@@ -49,6 +49,7 @@ def as_form(product: Mapping[str, Any]) -> dict[str, str]:
 	"""The product as its form shows it: everything is text."""
 	shown = {name: product.get(name) for name in FIELDS}
 	shown["currency"] = product.get("target_currency")
+	shown["is_active"] = product.get("status") == "active"
 	return {name: _text(name, value) for name, value in shown.items()}
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from apg.capabilities.plm.products.framing import rows_of
 from apg.contracts.audit import AuditTrail, TrailEntry
 from apg.kernel.texts import _
+from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work
 
 LONGEST = 200
@@ -50,8 +52,8 @@ def _told(entry: TrailEntry) -> Told:
 		if name not in UNTOLD and not name.endswith("_id") and old != new
 	)
 	if entry.operation == "insert":
-		what = _("created the {thing}", thing=thing)
-		changes = tuple(one for one in changes if one[2] not in (None, "", "—"))
+		what = _("created the {thing} {name}", thing=thing, name=_name(entry))
+		changes = ()
 	elif entry.operation == "delete":
 		what = _("removed the {thing}", thing=thing)
 	elif deleted := {name: new for name, _old, new in entry.changes}.get("is_deleted"):
@@ -61,6 +63,23 @@ def _told(entry: TrailEntry) -> Told:
 	else:
 		what = _("changed the {thing}", thing=thing)
 	return Told(entry.seq, entry.at, entry.who, what, changes)
+
+
+def _name(entry: TrailEntry) -> str:
+	"""What the new row is called."""
+	new = {name: value for name, _old, value in entry.changes}
+	match entry.table:
+		case "plm_items":
+			return str(new.get("number", ""))
+		case "plm_revisions":
+			return str(new.get("label", ""))
+		case "plm_item_costs":
+			break_ = Decimal(str(new.get("quantity_break") or 1))
+			amount = Decimal(str(new.get("amount") or 0))
+			text = f"{amount_text(amount)} {new.get('currency', '')}"
+			return text if break_ == 1 else _("{cost} from {n}", cost=text, n=amount_text(break_))
+		case _:
+			return f"{new.get('scheme', '')} {new.get('value', '')}"
 
 
 def _shown(value: Any) -> Any:

@@ -123,11 +123,16 @@ async def _release(work: Work, product_id: str, status: int = 200, **more: Any) 
 	product = await framing.open_product(work, product_id)
 	revision = await service.named(work, product_id, product["revision_id"])
 	working = product["revision_state"] == "working"
+	obstacles = await service.obstacles(work, revision) if working else []
+	lines: list[dict[str, Any]] = (
+		load_json(await answers.lines(work, product_id, revision.id)) if obstacles else []
+	)
 	context: dict[str, Any] = {
 		"product": product,
 		"base": f"/plm/products/{product_id}",
 		"working": working,
-		"obstacles": await service.obstacles(work, revision) if working else [],
+		"obstacles": obstacles,
+		"children": {f"lines.{line['find_number']}": line["product_id"] for line in lines},
 		"changed_meanwhile": False,
 		"form": FormState.of({"revision": product["revision"]}),
 		**more,

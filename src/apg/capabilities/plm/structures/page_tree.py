@@ -34,12 +34,12 @@ MOST_HITS = 200
 COSTS = frozenset({"rolled_cost", "total_cost"})
 COLUMNS = (
 	Column("find_number", "Find", kind="number"),
-	Column("quantity", "Qty per parent", kind="number"),
-	Column("total_quantity", "Qty in all", kind="number"),
+	Column("quantity", "Per parent", kind="number"),
+	Column("total_quantity", "In all", kind="number"),
 	Column("revision", "Revision"),
 	Column("designators", "Designators"),
 	Column("substitute_count", "Subst.", kind="number"),
-	Column("rolled_cost", "Cost of one", kind="money"),
+	Column("rolled_cost", "Cost", kind="money"),
 	Column("total_cost", "Cost in all", kind="money"),
 	Column("total_mass", "Mass in all", kind="number", unit="kg"),
 )
@@ -238,13 +238,9 @@ def _tree_rows(rows: list[Row], context: Context, head: HeadRow, rolled: RolledU
 def _values(row: Row, context: Context, largest: Mapping[str, Decimal | None]) -> dict[str, Any]:
 	lacks = {f"{name}_reason": _reason(row, name) for name in ("cost", "mass")}
 	empty = {"rolled_cost": None, "total_cost": None, "total_mass": None}
-	shown = {
-		name: Decimal(amount_text(value)) if isinstance(value, Decimal) else value
-		for name, value in row.items()
-	}
 	return {
 		**empty,
-		**shown,
+		**plain(row),
 		**lacks,
 		"all_designators": row["designators"],
 		"designators": format_designators(row["designators"]) if row["designators"] else "",
@@ -252,6 +248,17 @@ def _values(row: Row, context: Context, largest: Mapping[str, Decimal | None]) -
 		"largest_cost": largest.get("cost"),
 		"largest_mass": largest.get("mass"),
 	}
+
+
+def plain(value: Any) -> Any:
+	"""The same with no decimal but those that say something: 22, not 22.000000."""
+	if isinstance(value, Decimal):
+		return Decimal(amount_text(value))
+	if isinstance(value, dict):
+		return {name: plain(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+	if isinstance(value, list):
+		return [plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+	return value
 
 
 def _reason(row: Row, name: str) -> str:

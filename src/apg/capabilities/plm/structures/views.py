@@ -169,7 +169,8 @@ async def trace_panel(
 ) -> Response:
 	context = await _context(request, work)
 	name = _of(work, of)
-	found, _etag = await answers.rollup(work, product_id, **_question(context), limit=20)
+	answer, _etag = await answers.rollup(work, product_id, **_question(context), limit=20)
+	found = page_tree.plain(answer)
 	return show(
 		work,
 		"plm/structures/trace.html",
@@ -189,7 +190,8 @@ async def missing_page(
 	context = await _context(request, work)
 	name = _of(work, of)
 	frame = await framing.frame(work, product_id, "structure", context.revision)
-	found, _etag = await answers.rollup(work, product_id, **_question(context), limit=MOST_MISSING)
+	answer, _etag = await answers.rollup(work, product_id, **_question(context), limit=MOST_MISSING)
+	found = page_tree.plain(answer)
 	return show(
 		work,
 		"plm/structures/missing.html",
@@ -325,8 +327,8 @@ def _as_invalid(error: Invalid | Conflict) -> Invalid:
 async def where_used_page(product_id: str, request: Request, work: Reading) -> Response:
 	context = await _context(request, work)
 	frame = await framing.frame(work, product_id, "where-used", context.revision)
-	found = await answers.where_used(
-		work, product_id, rule=context.asked.rule, view=context.asked.view
+	found = page_tree.plain(
+		await answers.where_used(work, product_id, rule=context.asked.rule, view=context.asked.view)
 	)
 	shown = page_uses.tree_of(found)
 	return show(
