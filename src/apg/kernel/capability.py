@@ -1,6 +1,6 @@
 """The vocabulary of a manifest: frozen dataclasses, no behaviour."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,29 @@ class HomeCard:
 	href: str = ""
 	order: int = 100
 	wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+	"""One line found: what it is called, what tells it from others, and its page."""
+
+	label: str
+	href: str
+	sub: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProvider:
+	"""One group of the search over everything: `search(work, text, limit)`, the best first.
+
+	`href` is the list page that shows all of them; the text is added to it.
+	"""
+
+	title: str
+	search: Callable[["Work", str, int], Awaitable[Sequence[Hit]]]
+	permission: Permission
+	href: str = ""
+	order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +128,7 @@ class Capability:
 	ports: Mapping[type[Any], Any] = field(default_factory=dict[type[Any], Any])
 	health: tuple[HealthCheck, ...] = ()
 	home: tuple[HomeCard, ...] = ()
+	searches: tuple[SearchProvider, ...] = ()
 	settings: type["CapabilitySettings"] | None = None
 	migrations: str | None = None
 	table_prefixes: tuple[str, ...] = ()

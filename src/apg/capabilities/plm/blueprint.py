@@ -1,6 +1,6 @@
 """Product lifecycle management on one screen: start reading here."""
 
-from apg.capabilities.plm import home, menu, permissions
+from apg.capabilities.plm import home, menu, permissions, searching
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.imports import api as imports_api
@@ -75,6 +75,7 @@ capability = Capability(
 		),
 	),
 	home=home.CARDS,
+	searches=searching.SEARCHES,
 	publishes=(
 		contract.ProductCreated,
 		contract.ProductUpdated,

@@ -16,6 +16,7 @@ from apg.platform.auth.roles.models import MembershipRole, Role
 from apg.platform.auth.sessions.models import RefreshToken, Session
 from apg.platform.auth.settings import AuthSettings
 from apg.platform.auth.users import api as users_api
+from apg.platform.auth.users import searching
 from apg.platform.auth.users import views as users_views
 from apg.platform.auth.users.models import Membership, User
 
@@ -54,6 +55,7 @@ capability = Capability(
 	ports={Identity: IdentityPort()},
 	settings=AuthSettings,
 	on_enabled=roles.seed_roles,
+	searches=searching.SEARCHES,
 	migrations="migrations",
 	table_prefixes=(
 		"users",

@@ -3,6 +3,7 @@
 from apg.kernel.capability import Api, Capability, MenuEntry, Pages
 from apg.platform.tenants import permissions
 from apg.platform.tenants.home import views as home_views
+from apg.platform.tenants.search import views as search_views
 from apg.platform.tenants.subscriptions import api as subscriptions_api
 from apg.platform.tenants.subscriptions import views as subscriptions_views
 from apg.platform.tenants.tenants import api as tenants_api
@@ -41,7 +42,7 @@ capability = Capability(
 		Api("/api/v1/platform/capabilities", (subscriptions_api.platform_router,)),
 	),
 	pages=(
-		Pages("", (home_views.router,), HOME),
+		Pages("", (home_views.router, search_views.router), HOME),
 		Pages("/admin/tenant", (tenants_views.router,), TENANT),
 		Pages("/admin/capabilities", (subscriptions_views.router,), CAPABILITIES),
 	),

@@ -1,0 +1,1 @@
+"""The search over everything that the capabilities which are on can find."""
