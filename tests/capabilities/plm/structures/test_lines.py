@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from tests.capabilities.plm.workshop import Workshop
 from tests.platform.cast import Cast
 
@@ -132,7 +131,9 @@ async def test_the_child_is_named_once_and_must_exist(shop: Workshop, other: Wor
 	]
 	assert [each.status for each in answers] == [400, 400]
 	texts = [
-		each.response.text.replace(unknown, "?").replace(other.ids["theirs"], "?").split('"meta"')[0]
+		each.response.text.replace(unknown, "?")
+		.replace(other.ids["theirs"], "?")
+		.split('"meta"')[0]
 		for each in answers
 	]
 	assert texts[0] == texts[1]  # another company's product cannot be told from an unknown one
@@ -270,9 +271,7 @@ async def test_two_people_cannot_close_a_ring_together(shop: Workshop):
 async def test_three_people_cannot_either(shop: Workshop):
 	for name in "abc":
 		await shop.product(name)
-	answers = await asyncio.gather(
-		shop.line("a", "b"), shop.line("b", "c"), shop.line("c", "a")
-	)
+	answers = await asyncio.gather(shop.line("a", "b"), shop.line("b", "c"), shop.line("c", "a"))
 	assert sorted(each.status for each in answers) == [201, 201, 409]
 
 
@@ -297,7 +296,11 @@ async def test_rights_and_companies(shop: Workshop, other: Workshop, cast: Cast)
 		("GET", shop.path("box", "/where-used"), None),
 		("GET", shop.path("box", "/compare?with=A"), None),
 		("GET", shop.path("box", "/structure/export"), None),
-		("POST", shop.path("box", "/structure/lines"), {"product_number": "N-screw", "quantity": 1}),
+		(
+			"POST",
+			shop.path("box", "/structure/lines"),
+			{"product_number": "N-screw", "quantity": 1},
+		),
 		("PATCH", path, {"quantity": 3}),
 		("DELETE", path, None),
 	]
@@ -310,4 +313,3 @@ async def test_rights_and_companies(shop: Workshop, other: Workshop, cast: Cast)
 	assert (await bob.call("GET", calls[0][1])).status == 200
 	assert (await bob.call("POST", calls[7][1], calls[7][2])).status == 403
 	assert (await shop.get("box", "/structure/lines")).data == [line]
-

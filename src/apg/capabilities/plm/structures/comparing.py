@@ -1,7 +1,7 @@
 """Two structures side by side: by line, and below by occurrence where revisions differ."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apg.capabilities.plm.shared import compare as lines_of
@@ -24,13 +24,15 @@ _FIELDS = (
 )
 
 
-@dataclass(slots=True)
-class Comparison:
-	rows: list[Row] = field(default_factory=list[Row])
-	truncated: bool = False
+Pair = tuple[str, str]
 
-	def count(self, change: str) -> int:
-		return sum(1 for row in self.rows if row["change"] == change)
+
+@dataclass(slots=True)
+class _Compared:
+	"""One pair of revisions: what differs between their lines, and the pairs one level deeper."""
+
+	rows: list[Row]
+	below: list[tuple[Pair, str]]
 
 
 async def compared(
@@ -42,40 +44,81 @@ async def compared(
 	view: View,
 	depth: int,
 ) -> dict[str, Any]:
-	"""What turns `before` into `after`. Sub-assemblies in the same revision on both sides are equal
-	and not entered; where a paired line leads to two revisions of one product, its lines are compared
-	below it, to the depth.
+	"""What turns `before` into `after`.
+
+	Each pair of revisions is compared once and told at every place where it stands. A sub-assembly in
+	the same revision on both sides under the same rule is equal and not entered.
 	"""
-	found = Comparison()
-	waiting = [(before.revision_id, after.revision_id, 1, [])]
-	while waiting and not found.truncated:
-		now, waiting = waiting, []
-		old = await _lines(work, {pair[0] for pair in now}, rules[0], view)
-		new = await _lines(work, {pair[1] for pair in now}, rules[1], view)
-		for left, right, level, path in now:
-			a, b = old.get(left, []), new.get(right, [])
-			difference = lines_of.compare([_line(row) for row in a], [_line(row) for row in b])
-			_list(found, difference, a, b, level, path)
-			if level < depth:
-				waiting += [
-					(x["revision_id"], y["revision_id"], level + 1, [*path, y["product_number"]])
-					for x, y in _pairs(difference, a, b)
-					if x["product_id"] == y["product_id"] and x["revision_id"] != y["revision_id"]
-				]
-	attributes = _attributes(before, after)
+	top = (before.revision_id, after.revision_id)
+	known = await _all_pairs(work, top, rules, view, depth)
+	differs: dict[Pair, bool] = {}
+	found: list[Row] = []
+	stack: list[tuple[Pair, int, list[str]]] = [(top, 1, [])]
+	while stack and len(found) <= MOST_ROWS:
+		pair, level, path = stack.pop()
+		found += [{**row, "level": level, "path": path} for row in known[pair].rows]
+		if level < depth:
+			stack += [
+				(under, level + 1, [*path, number])
+				for under, number in reversed(known[pair].below)
+				if _differs(under, known, differs)
+			]
+	rows, attributes = found[:MOST_ROWS], _attributes(before, after)
+	count = {word: sum(1 for row in rows if row["change"] == word) for word in CHANGES}
 	return {
 		"before": before.wire(),
 		"after": after.wire(),
 		"view": str(view),
 		"depth": depth,
-		"identical": not found.rows and not attributes,
-		"truncated": found.truncated,
-		"added": found.count("added"),
-		"removed": found.count("removed"),
-		"changed": found.count("changed"),
+		"identical": not rows and not attributes,
+		"truncated": len(found) > MOST_ROWS,
+		**count,
 		"attributes": attributes,
-		"lines": found.rows,
+		"lines": rows,
 	}
+
+
+CHANGES = ("added", "removed", "changed")
+
+
+async def _all_pairs(
+	work: Work, top: Pair, rules: tuple[Rule, Rule], view: View, depth: int
+) -> dict[Pair, _Compared]:
+	"""Every pair that can be met to the depth, level by level."""
+	known: dict[Pair, _Compared] = {}
+	fresh = {top}
+	for _level in range(depth):
+		if not fresh:
+			break
+		old = await _lines(work, {pair[0] for pair in fresh}, rules[0], view)
+		new = await _lines(work, {pair[1] for pair in fresh}, rules[1], view)
+		for pair in fresh:
+			known[pair] = _compare(old.get(pair[0], []), new.get(pair[1], []), rules)
+		fresh = {pair for held in known.values() for pair, _number in held.below} - known.keys()
+	for pair in fresh:  # below the depth: not looked at
+		known[pair] = _Compared([], [])
+	return known
+
+
+def _compare(a: Sequence[Row], b: Sequence[Row], rules: tuple[Rule, Rule]) -> _Compared:
+	difference = lines_of.compare([_line(row) for row in a], [_line(row) for row in b])
+	below = [
+		((x["revision_id"], y["revision_id"]), y["product_number"])
+		for x, y in _pairs(difference, a, b)
+		if x["product_id"] == y["product_id"]
+		and (x["revision_id"] != y["revision_id"] or (rules[0] != rules[1] and x["has_children"]))
+	]
+	return _Compared(_rows(difference, a, b), below)
+
+
+def _differs(pair: Pair, known: Mapping[Pair, _Compared], differs: dict[Pair, bool]) -> bool:
+	"""Whether anything differs at or below the pair; each pair is asked once."""
+	if pair not in differs:
+		held = known[pair]
+		differs[pair] = bool(held.rows) or any(
+			_differs(under, known, differs) for under, _number in held.below
+		)
+	return differs[pair]
 
 
 _SUBSTITUTES = """
@@ -123,43 +166,34 @@ def _pairs(difference: Difference, a: Sequence[Row], b: Sequence[Row]) -> list[t
 	]
 
 
-def _list(
-	found: Comparison,
-	difference: Difference,
-	a: Sequence[Row],
-	b: Sequence[Row],
-	level: int,
-	path: list[str],
-) -> None:
+def _rows(difference: Difference, a: Sequence[Row], b: Sequence[Row]) -> list[Row]:
 	old, new = {row["line_uid"]: row for row in a}, {row["line_uid"]: row for row in b}
-
-	def add(change: str, row: Row, how: str | None, fields: list[dict[str, Any]]) -> None:
-		if len(found.rows) >= MOST_ROWS:
-			found.truncated = True
-			return
-		found.rows.append(
-			{
-				"change": change,
-				"level": level,
-				"path": path,
-				"line_uid": row["line_uid"],
-				"find_number": row["find_number"],
-				"product_id": row["product_id"],
-				"product_number": row["product_number"],
-				"product_name": row["product_name"],
-				"matched_by": how,
-				"fields": fields,
-			}
-		)
-
-	for line in difference.removed:
-		add("removed", old[line.uid], None, _content(old[line.uid]))
+	rows = [
+		_told("removed", old[line.uid], None, _content(old[line.uid]))
+		for line in difference.removed
+	]
 	for change in difference.changed:
 		left, right = old[change.old_uid], new[change.new_uid]
 		fields = [_field(each, left, right) for each in change.changes]
-		add("changed", right, str(change.matched_by), fields)
-	for line in difference.added:
-		add("added", new[line.uid], None, _content(new[line.uid], new=True))
+		rows.append(_told("changed", right, str(change.matched_by), fields))
+	rows += [
+		_told("added", new[line.uid], None, _content(new[line.uid], new=True))
+		for line in difference.added
+	]
+	return rows
+
+
+def _told(change: str, row: Row, how: str | None, fields: list[dict[str, Any]]) -> Row:
+	return {
+		"change": change,
+		"line_uid": row["line_uid"],
+		"find_number": row["find_number"],
+		"product_id": row["product_id"],
+		"product_number": row["product_number"],
+		"product_name": row["product_name"],
+		"matched_by": how,
+		"fields": fields,
+	}
 
 
 def _content(row: Row, *, new: bool = False) -> list[dict[str, Any]]:

@@ -72,7 +72,10 @@ async def rolled_up(work: Work, head: HeadRow, asked: Asked) -> RolledUp:
 
 
 async def indented(work: Work, head: HeadRow, asked: Asked) -> Tree:
-	"""Rows to a depth, parents before children, at most `limit`. One query for each level."""
+	"""Rows to a depth, parents before children, at most `limit`; deeper levels are left out first.
+
+	One query for each level, each revision read once.
+	"""
 	rolled = await rolled_up(work, head, asked) if asked.rollup else None
 	lines: dict[str, list[Row]] = {}
 	frontier, rows_found = {head.revision_id}, 0
