@@ -27,6 +27,7 @@ from apg.kernel.web.authentication import (
 	scope_of_moment,
 	to_login,
 )
+from apg.kernel.web.describing import describe
 from apg.kernel.web.envelopes import ErrorForms, as_app_error
 from apg.kernel.web.guarded_route import guard_of, is_public
 from apg.kernel.web.middleware import Edge
@@ -57,7 +58,7 @@ def mount(
 		version="1.0",
 		description="Product lifecycle and sustainability, on one composed platform.",
 		lifespan=lifespan,
-		openapi_url="/openapi.json",
+		openapi_url=None,
 		docs_url=None,
 		redoc_url=None,
 		separate_input_output_schemas=False,
@@ -80,6 +81,7 @@ def mount(
 			for router in pages.routers:
 				app.include_router(router, prefix=pages.prefix)
 	_static(app, composition)
+	describe(app, forms)
 	_check_routes(app, openings)
 
 	def refuse(request: Request, error: AppError) -> Response:
@@ -233,7 +235,7 @@ def _check_routes(app: FastAPI, openings: Openings) -> None:
 			continue
 		methods = set(getattr(route, "methods", None) or {"GET"})
 		pattern = getattr(context, "path_regex", None) or getattr(route, "path_regex", None)
-		if path == "/openapi.json" or is_public(route):
+		if is_public(route):
 			openings.open(path, pattern, methods)  # pyright: ignore
 			continue
 		guard = (

@@ -65,6 +65,10 @@ class ProductIn(BaseModel):
 class ProductPut(ProductIn):
 	"""The whole product anew; what is left out returns to its default."""
 
+	model_config = ConfigDict(
+		json_schema_extra={"examples": [EXAMPLE | {"product_number": "P-000001"}]}
+	)
+
 	product_number: Number  # pyright: ignore
 	is_active: bool = True
 
