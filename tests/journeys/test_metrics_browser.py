@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
-from apg.demo import sustainability
 from playwright.sync_api import Browser, Page, expect
 
+from apg.demo import sustainability
 from tests.journeys.browser import (
 	Site,
 	Someone,

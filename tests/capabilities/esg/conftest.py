@@ -4,7 +4,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.people import Person
 
 METRICS = "/api/v1/esg/metrics"

@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-
 from tests.capabilities.esg.conftest import METRICS, reading
 from tests.people import Person
 

@@ -6,7 +6,6 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-
 from tests.capabilities.esg.conftest import METRIC, METRICS, reading
 from tests.people import Person
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from tests.capabilities.esg.conftest import METRICS, reading
+from tests.people import Person
+
 from apg.capabilities.esg.measurements import service
 from apg.capabilities.esg.measurements.schemas import MeasurementIn, MeasurementPatch
 from apg.capabilities.esg.metrics import service as metrics
 from apg.capabilities.esg.metrics.schemas import MetricPatch
 from apg.kernel.errors import AppError, Conflict
 from apg.kernel.work import Work, open_work
-from fastapi import FastAPI
-from sqlalchemy import text
-
-from tests.capabilities.esg.conftest import METRICS, reading
-from tests.people import Person
 
 
 def begun(app: FastAPI, alice: Person, action: str) -> Any:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-
 from tests.people import Person
 
 METRICS = "/api/v1/esg/metrics"

@@ -1,6 +1,6 @@
 """The selects behind every answer about metrics; their labels are the wire's field names."""
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
 	ColumnElement,
@@ -143,5 +143,5 @@ def select_current(metric_ids: list[str]) -> AnySelect:
 				MetricState.current_date == Measurement.measurement_date,
 			),
 		)
-		.where(MetricState.metric_id == any_(metric_ids))
+		.where(MetricState.metric_id == any_(cast(Any, metric_ids)))
 	)
