@@ -46,11 +46,17 @@ def _stamped(work: Work, row: Mapping[str, Any], now: datetime) -> dict[str, Any
 	}
 
 
+async def _run(work: Work, statement: Any, rows: Any = None) -> None:
+	# By the connection itself: what the session still holds goes first, then many rows at once.
+	await work.flush()
+	await (await work.connection()).execute(statement, rows)
+
+
 async def insert_rows(work: Work, entity: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
 	"""All rows in one statement, stamped like rows of the session. Every row names the same columns."""
 	if rows:
 		now = utc_now()
-		await work.execute(insert(entity.__table__), [_stamped(work, row, now) for row in rows])
+		await _run(work, insert(entity.__table__), [_stamped(work, row, now) for row in rows])
 
 
 async def update_rows(
@@ -75,7 +81,8 @@ async def update_rows(
 				}
 			)
 		)
-		await work.execute(
+		await _run(
+			work,
 			statement,
 			[
 				{"row_id": row_id} | {f"new_{name}": changes[row_id][name] for name in columns}
@@ -88,4 +95,4 @@ async def delete_rows(work: Work, entity: type[Any], row_ids: Sequence[str]) -> 
 	"""Takes rows away by id; the trail keeps them."""
 	if row_ids:
 		table = entity.__table__
-		await work.execute(table.delete().where(table.c.id == ids(row_ids)))
+		await _run(work, table.delete().where(table.c.id == ids(row_ids)))

@@ -49,7 +49,7 @@ def test_parent_and_child_rows() -> None:
 		("A", "A", None, None),
 	]
 	assert bom.problems == ()
-	assert bom.stated == {"number", "name", "unit", "lines", "quantity"}
+	assert bom.stated == {"number", "name", "lines", "quantity"}
 
 
 @pytest.mark.parametrize(

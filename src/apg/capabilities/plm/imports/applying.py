@@ -6,10 +6,12 @@ from typing import Any
 from apg.capabilities.plm.imports.differences import Change, Kind, LineDiff, PartDiff
 from apg.capabilities.plm.imports.matching import identity
 from apg.capabilities.plm.imports.neutral import ImportedIdentifier, ImportedPart, ImportedPrice
-from apg.capabilities.plm.imports.planning import Plan, in_revision
+from apg.capabilities.plm.imports.planning import Plan, in_revision, make_plan
 from apg.capabilities.plm.imports.recording import KINDS, price_lists
 from apg.capabilities.plm.products import bulk as products
 from apg.capabilities.plm.products.bulk import PartWrites, RecordedPart
+from apg.capabilities.plm.revisions import service as revisions
+from apg.capabilities.plm.revisions.schemas import RevisionIn
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.capabilities.plm.structures import bulk as structures
 from apg.capabilities.plm.structures.bulk import LineWrites
@@ -20,11 +22,24 @@ from apg.kernel.work import Work
 Report = Callable[[int, int], Awaitable[None]]
 
 
-async def apply(work: Work, plan: Plan, report: Report | None = None) -> None:
+async def carry_out(work: Work, plan: Plan, report: Report | None = None) -> None:
 	"""Writes what the plan says and nothing else; an empty plan writes nothing.
 
+	Released revisions are followed by new ones first, and the file is compared with those.
 	`report(done, total)` hears how far it is, in parts and lines.
 	"""
+	if plan.reopened:
+		stated = {each.id: plan.file_parts[each.key].revision for each in plan.diff.parts}
+		for item_id, recorded in plan.reopened.items():
+			label = stated.get(item_id)
+			planned = RevisionIn(revision=label if label != recorded.label else None)
+			await revisions.open_revision(work, item_id, planned)
+		await work.flush()
+		plan = await make_plan(work, plan.read, plan.source, lock=True)
+	await _apply(work, plan, report)
+
+
+async def _apply(work: Work, plan: Plan, report: Report | None) -> None:
 	new = [each for each in plan.diff.parts if each.kind is Kind.ADDED]
 	changed = [each for each in plan.diff.parts if each.kind is Kind.CHANGED]
 	lines = [each for each in plan.diff.lines if each.kind is not Kind.SAME]

@@ -65,6 +65,8 @@ def stated(mapping: ColumnMapping) -> frozenset[str]:
 	"""The neutral fields the table has an opinion on."""
 	found = {name for each, name in _PART_FIELDS.items() if mapping.has(each)}
 	if mapping.has(Field.QUANTITY):
+		# Beside a quantity the unit is that of the line; the part may well be kept in another one.
+		found -= {"unit"}
 		found |= {"lines"} | {name for each, name in _LINE_FIELDS.items() if mapping.has(each)}
 	return frozenset(found)
 

@@ -40,6 +40,7 @@ from apg.capabilities.plm.imports.recording import (
 )
 from apg.capabilities.plm.products import bulk as products
 from apg.capabilities.plm.products.bulk import RecordedPart
+from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.capabilities.plm.structures import bulk as structures
 from apg.capabilities.plm.structures.bulk import RecordedLine
 from apg.kernel.stamps import utc_now
@@ -56,9 +57,11 @@ class Plan:
 	"""The file in the record's form, what it meets there, and what would change.
 
 	`parts` maps ids of products to what is recorded, `lines` ids of lines. `names` shows a key of the
-	file or an id as people know it.
+	file or an id as people know it. `reopened` are products whose released revision would get
+	changes, by id: they get a new working revision first.
 	"""
 
+	read: ImportedBom
 	bom: ImportedBom
 	source: str
 	today: date
@@ -68,6 +71,7 @@ class Plan:
 	lines: Mapping[str, RecordedLine]
 	problems: tuple[Problem, ...]
 	names: Mapping[str, str] = field(default_factory=dict[str, str])
+	reopened: dict[str, RecordedPart] = field(default_factory=dict[str, RecordedPart])
 
 	@property
 	def errors(self) -> tuple[Problem, ...]:
@@ -107,7 +111,8 @@ class Plan:
 				if change.field == "substitutes":
 					details["substitutes"]["added"] += len(set(change.after) - set(change.before))
 					details["substitutes"]["removed"] += len(set(change.before) - set(change.after))
-		return found | details
+		opened = {"added": len(self.reopened), "changed": 0, "removed": 0}
+		return found | details | {"revisions": opened}
 
 	@property
 	def fingerprint(self) -> str:
@@ -161,6 +166,7 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 	)
 	found = replace(found, lines=tuple(_with_units(found.lines, bom, matches, by_id)))
 	plan = Plan(
+		read,
 		bom,
 		source,
 		today,
@@ -191,7 +197,8 @@ def _by_match(bom: ImportedBom, matches: Mapping[str, Match]) -> Iterable[tuple[
 
 
 def _compared(recorded: RecordedPart, part: ImportedPart, source: str, today: date) -> ImportedPart:
-	"""The recorded part with the prices the file can speak about: its own, and those it names."""
+	"""The recorded part as far as the file can speak about it: with the prices it brought and those
+	it names, and without the planned label where the file still has one that was released."""
 	named = {(each.kind, each.supplier, each.sku) for each in part.prices}
 	prices = [
 		price
@@ -200,7 +207,10 @@ def _compared(recorded: RecordedPart, part: ImportedPart, source: str, today: da
 		if price.source == source
 		or (part_of(recorded, [price]).prices[0].kind, price.supplier, price.sku) in named
 	]
-	return part_of(recorded, prices)
+	shown_part = part_of(recorded, prices)
+	if part.revision in recorded.fixed_labels:
+		return replace(shown_part, revision=part.revision)
+	return shown_part
 
 
 def _with_units(
@@ -235,7 +245,9 @@ def _check_matches(plan: Plan, known: Mapping[str, RecordedPart], problems: Prob
 	parts = plan.file_parts
 	for each in plan.diff.ambiguous:
 		part = parts[each.key]
-		fitting = ", ".join(known[id_].number for id_ in each.candidates[:5] if id_ in known)
+		fitting = ", ".join(
+			sorted(known[id_].number for id_ in each.candidates if id_ in known)[:5]
+		)
 		problems.add(
 			_("{reason} ({candidates})", reason=each.reason or "", candidates=fitting),
 			_("Give the part the number of the one that is meant, or a number of its own."),
@@ -274,9 +286,8 @@ def _check_parts(plan: Plan, problems: Problems) -> None:
 					column="unit",
 					value=str(change.after),
 				)
-		touched = [each for each in each.changes if in_revision(each)]
-		if touched and not recorded.is_working:
-			_not_working(recorded, part.row, problems)
+		if any(in_revision(change) for change in each.changes):
+			_reopen(plan, recorded, part.row, problems)
 
 
 def in_revision(change: Change) -> bool:
@@ -284,7 +295,13 @@ def in_revision(change: Change) -> bool:
 	return change.field in CONTENT or change.field.startswith("attributes.")
 
 
-def _not_working(recorded: RecordedPart, row: int | None, problems: Problems) -> None:
+def _reopen(plan: Plan, recorded: RecordedPart, row: int | None, problems: Problems) -> None:
+	"""Content changes in working revisions alone: a released one is followed by a new one."""
+	if recorded.is_working or recorded.item_id in plan.reopened:
+		return
+	if recorded.state == RevisionState.RELEASED:
+		plan.reopened[recorded.item_id] = recorded
+		return
 	problems.add(
 		_(
 			"Revision {label} of {number} is {state}; its content cannot change.",
@@ -292,7 +309,7 @@ def _not_working(recorded: RecordedPart, row: int | None, problems: Problems) ->
 			number=recorded.number,
 			state=_(recorded.state),
 		),
-		_("Make a new revision of the product first; the import then changes that one."),
+		_("Decide on that revision first, then import the file again."),
 		row=row,
 		value=recorded.number,
 	)
@@ -300,20 +317,19 @@ def _not_working(recorded: RecordedPart, row: int | None, problems: Problems) ->
 
 def _check_lines(plan: Plan, problems: Problems) -> None:
 	taken: dict[tuple[str, str], int | None] = {}
-	refused: set[str] = set()
 	replaced = {each.id for each in plan.diff.lines if each.kind in (Kind.REMOVED, Kind.CHANGED)}
+	rows = {each.id: each.line.row for each in plan.diff.lines if each.id and each.line}
 	for line in plan.lines.values():
 		if line.id not in replaced:
-			taken[line.revision_id, str(line.find_number)] = None
+			taken[line.revision_id, str(line.find_number)] = rows.get(line.id)
 	for each in plan.diff.lines:
 		row = each.line.row if each.line else None
 		id_ = plan.matches[each.parent].id
 		recorded = plan.parts[id_] if id_ else None
 		if each.kind is Kind.SAME:
 			continue
-		if recorded and not recorded.is_working and recorded.item_id not in refused:
-			refused.add(recorded.item_id)
-			_not_working(recorded, row, problems)
+		if recorded:
+			_reopen(plan, recorded, row, problems)
 		if each.line is None or each.kind is Kind.REMOVED:
 			continue
 		number = each.line.find_number
@@ -389,7 +405,9 @@ async def _check_cycles(work: Work, plan: Plan, problems: Problems) -> None:
 	cycle = find_cycle((*uses, *((parent, child) for parent, child, _row in added)))
 	if not cycle:
 		return
-	edges = set(pairwise(cycle))
+	ours = {(parent, child): row for parent, child, row in added}
+	first = next((n for n, edge in enumerate(pairwise(cycle)) if edge in ours), 0)
+	cycle = (*cycle[first:-1], *cycle[: first + 1])
 	strangers = sorted(set(cycle) - set(plan.names))
 	others = {part.item_id: part.number for part in await products.load_parts(work, strangers)}
 	problems.add(
@@ -398,7 +416,7 @@ async def _check_cycles(work: Work, plan: Plan, problems: Problems) -> None:
 			cycle=" → ".join(plan.names.get(each) or others.get(each, each) for each in cycle),
 		),
 		_("Remove one of these lines; a product cannot contain itself."),
-		row=next((row for parent, child, row in added if (parent, child) in edges), None),
+		row=ours.get((cycle[0], cycle[1])),
 	)
 
 
@@ -410,20 +428,24 @@ def described(plan: Plan) -> list[dict[str, Any]]:
 	found: list[dict[str, Any]] = []
 	parts = plan.file_parts
 	for each in plan.diff.parts:
-		if each.kind is not Kind.SAME:
-			part = parts[each.key]
+		part = parts[each.key]
+		opened = plan.reopened.get(each.id or "")
+		if each.kind is not Kind.SAME or opened:
 			recorded = plan.parts.get(each.id or "")
+			changes = list(_part_fields(each, part))
+			if opened:
+				changes.insert(0, _opened(opened))
 			found.append(
 				{
 					"subject": "part",
-					"kind": each.kind.value,
+					"kind": Kind.CHANGED.value if opened else each.kind.value,
 					"source_key": each.key,
 					"label": _label(part, recorded),
 					"parent_label": None,
 					"row_number": part.row,
 					"product_id": each.id,
 					"matched_by": by.value if (by := plan.matches[each.key].by) else None,
-					"changes": list(_part_fields(each, part)),
+					"changes": changes,
 				}
 			)
 	for each in plan.diff.lines:
@@ -434,6 +456,14 @@ def described(plan: Plan) -> list[dict[str, Any]]:
 	return found
 
 
+def _opened(recorded: RecordedPart) -> dict[str, Any]:
+	return {
+		"field": "revision",
+		"old": _("{label}, released", label=recorded.label),
+		"new": _("a new working revision"),
+	}
+
+
 def _label(part: ImportedPart, recorded: RecordedPart | None) -> str:
 	number = part.number or (recorded.number if recorded else None)
 	name = part.name or (recorded.name if recorded else None)
@@ -441,7 +471,7 @@ def _label(part: ImportedPart, recorded: RecordedPart | None) -> str:
 
 
 def _part_fields(each: PartDiff, part: ImportedPart) -> Iterable[dict[str, Any]]:
-	if each.kind is Kind.CHANGED:
+	if each.kind is not Kind.ADDED:
 		for change in each.changes:
 			yield {"field": change.field, "old": shown(change.before), "new": shown(change.after)}
 		return

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from apg.capabilities.plm.imports import reading, spool
-from apg.capabilities.plm.imports.applying import Report, apply
+from apg.capabilities.plm.imports.applying import Report, carry_out
 from apg.capabilities.plm.imports.columns import Field
 from apg.capabilities.plm.imports.files import (
 	FileRead,
@@ -247,7 +247,7 @@ async def take_over(work: Work, held: Import, content: bytes, report: Report | N
 				"shown. Look at a new preview (PATCH with an empty body)."
 			)
 		)
-	await apply(work, plan, report)
+	await carry_out(work, plan, report)
 	_finish(work, held, ImportState.DONE)
 	await work.flush()
 
@@ -332,7 +332,7 @@ async def import_now(
 		await work.flush()
 		await _note(work, held, read, plan)
 		if not plan.errors:
-			await apply(work, plan)
+			await carry_out(work, plan)
 			_finish(work, held, ImportState.DONE)
 		return {
 			"summary": summary(plan, dry_run=False),

@@ -2,16 +2,20 @@
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.imports import service
 from apg.capabilities.plm.imports.models import Import, ImportState, PreviewStale
 from apg.kernel.errors import AppError, Unavailable
 from apg.kernel.events import GiveUp
 from apg.kernel.tasks import Cancelled, task
+from apg.kernel.web.envelopes import as_app_error
 
 if TYPE_CHECKING:
 	from apg.kernel.worker import Run
 
+RETRIES = 2
 KEY = service.progress_key("{import_id}")
 
 
@@ -21,7 +25,7 @@ KEY = service.progress_key("{import_id}")
 	as_user=True,
 	permission=may.IMPORTS_CREATE,
 	key=KEY,
-	retries=2,
+	retries=RETRIES,
 )
 async def preview_import(run: "Run", import_id: str) -> None:
 	"""The dry run of one file; a file that cannot be read ends its import with the reason."""
@@ -38,11 +42,8 @@ async def preview_import(run: "Run", import_id: str) -> None:
 	except Cancelled:
 		await _end(run, import_id, "", ImportState.CANCELLED)
 		raise
-	except Unavailable:
-		raise
-	except AppError as error:
-		await _end(run, import_id, error.message, ImportState.FAILED)
-		raise GiveUp(error.message) from error
+	except (AppError, DBAPIError) as error:
+		await _failed(run, import_id, error)
 
 
 @task(
@@ -51,7 +52,7 @@ async def preview_import(run: "Run", import_id: str) -> None:
 	as_user=True,
 	permission=may.IMPORTS_CREATE,
 	key=KEY,
-	retries=2,
+	retries=RETRIES,
 )
 async def take_over_import(run: "Run", import_id: str) -> None:
 	"""Takes one file over in one transaction; whatever stops it, the record is as it was."""
@@ -75,11 +76,17 @@ async def take_over_import(run: "Run", import_id: str) -> None:
 			held = await work.edit(Import, import_id)
 			await service.preview(work, held)
 			held.failure = error.message
-	except Unavailable:
-		raise
-	except AppError as error:
-		await _end(run, import_id, error.message, ImportState.FAILED)
-		raise GiveUp(error.message) from error
+	except (AppError, DBAPIError) as error:
+		await _failed(run, import_id, error)
+
+
+async def _failed(run: "Run", import_id: str, error: AppError | DBAPIError) -> None:
+	"""Ends the import in words, or lets the task run again where that may help."""
+	told = as_app_error(error)
+	if isinstance(told, Unavailable) and run.attempt <= RETRIES:
+		raise error
+	await _end(run, import_id, told.message, ImportState.FAILED)
+	raise GiveUp(told.message) from error
 
 
 async def _end(run: "Run", import_id: str, reason: str, state: ImportState) -> None:

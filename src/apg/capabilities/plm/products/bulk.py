@@ -18,6 +18,8 @@ from apg.capabilities.plm.rows import delete_rows, ids, insert_rows, texts, upda
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.kernel.work import Work
 
+FIXED = (RevisionState.RELEASED, RevisionState.SUPERSEDED, RevisionState.OBSOLETE)
+
 
 @dataclass(slots=True)
 class RecordedPart:
@@ -40,6 +42,7 @@ class RecordedPart:
 	mass_unit: str | None
 	identifiers: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
 	prices: list["RecordedPrice"] = field(default_factory=list["RecordedPrice"])
+	fixed_labels: set[str] = field(default_factory=set[str])  # of revisions that were released
 
 	@property
 	def is_working(self) -> bool:
@@ -131,6 +134,13 @@ async def load_parts(
 		statement = statement.with_for_update()
 	rows = (await work.execute(statement)).all()
 	parts = {row[0]: RecordedPart(*row) for row in rows}
+	fixed = await work.execute(
+		select(Revision.item_id, Revision.label).where(
+			Revision.item_id == ids(parts), Revision.state == texts(FIXED)
+		)
+	)
+	for item_id, label in fixed:
+		parts[item_id].fixed_labels.add(label)
 	others = await work.execute(
 		select(Identifier.item_id, Identifier.scheme, Identifier.value, Identifier.issuer)
 		.where(Identifier.item_id == ids(parts))
