@@ -1,0 +1,208 @@
+"""A company with one of everything, and the addresses of all pages that show it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import httpx
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from apg.app import make_app
+from apg.capabilities.plm.imports import service as imports
+from apg.contracts.notifications import Message, Priority
+from apg.demo import sustainability
+from apg.kernel.settings import Settings
+from apg.kernel.testing import TEST_SECRET
+from apg.kernel.work import Work
+from apg.platform.notifications.inbox import service as inbox
+from tests.journeys.browser import PASSWORD, Site, Someone
+
+SET = "inventree_demo_2024-02-28_parts_bom.json"
+# Answers of GET routes that are no page of their own: parts of one, files, ways elsewhere.
+PARTS = {
+	"/.well-known/jwks.json",
+	"/esg/executive",
+	"/esg/executive/",
+	"/esg/executive/dashboard",
+	"/inbox/count",
+	"/live",
+	"/manifest.webmanifest",
+	"/metrics",
+	"/plm/imports/{import_id}/progress",
+	"/plm/imports/{import_id}/report.csv",
+	"/plm/products/choices",
+	"/plm/products/export.csv",
+	"/plm/products/{product_id}/figures",
+	"/plm/products/{product_id}/structure/children",
+	"/plm/products/{product_id}/structure/rows",
+	"/ready",
+	"/sw.js",
+}
+# More than one face of a page.
+FACES: dict[str, list[str]] = {
+	"/admin/audit": ["?search=nothing-has-this-name"],
+	"/esg/metrics": ["?search=nothing-has-this-name", "?is_kpi=true"],
+	"/esg/metrics/{metric_id}": ["?by=quarter"],
+	"/plm/imports/{import_id}": ["?tab=parts", "?tab=lines"],
+	"/plm/products": ["?search=nothing-has-this-name", "?lifecycle_phase=nonsense"],
+	"/plm/products/{product_id}": ["?quantity=100"],
+	"/plm/products/{product_id}/missing": ["?of=mass"],
+	"/plm/products/{product_id}/trace": ["?of=mass"],
+}
+
+
+def page_paths() -> list[tuple[str, bool]]:
+	"""(path, whether anybody may open it) of every page that the composition holds."""
+	app = make_app(Settings(env="test", secret_key=TEST_SECRET, database_url="postgresql://x/y"))
+	found: dict[str, bool] = {}
+	for context in iter_route_contexts(app.routes):
+		route, path = context.original_route, str(context.path)
+		if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()):
+			continue
+		if path in PARTS or path.startswith(("/api/", "/auth/")):
+			continue
+		found[path] = bool(getattr(route.endpoint, "__public__", None))
+	return sorted(found.items())
+
+
+@dataclass
+class Company:
+	"""A stocked company; `ids` fills the parameters of paths."""
+
+	admin: Someone
+	api: httpx.Client
+	ids: dict[str, str] = field(default_factory=dict[str, str])
+
+	def send(self, method: str, path: str, body: Any = None) -> Any:
+		"""One call of the interface for programs, as the administrator; what it answers."""
+		answer = self.api.request(method, path, json=body)
+		assert answer.status_code < 400, f"{method} {path}: {answer.text}"
+		told = answer.json() if answer.content else {}
+		return told.get("data", told) if isinstance(told, dict) else told
+
+	def address(self, path: str) -> str:
+		"""The path with the ids of this company. KeyError names a parameter nobody builds."""
+		return re.sub(r"\{(\w+)(:\w+)?\}", lambda m: self.ids[m[1]], path)
+
+	def faces(self, path: str) -> Iterator[str]:
+		address = self.address(path)
+		yield address
+		for more in FACES.get(path, []):
+			yield address + more
+
+
+def signed_in(site: Site, someone: Someone) -> Company:
+	"""The person with a client for programs."""
+	api = httpx.Client(base_url=site.address, timeout=60)
+	told = api.post("/auth/login", json={"username": someone.username, "password": PASSWORD})
+	assert told.status_code == 200, told.text
+	token = told.json().get("access_token") or told.json()["data"]["access_token"]
+	api.headers["authorization"] = f"Bearer {token}"
+	return Company(someone, api)
+
+
+def stock(site: Site, name: str = "Northwind Instruments") -> Company:
+	"""The demo set, metrics with three years of readings, people, messages, one of all else."""
+	tenant_id = site.company(name)
+	admin = site.person(tenant_id, "Alice Bergström", "tenant_admin")
+	engineer = site.person(tenant_id, "Emil Engineer", "plm_engineer")
+	site.person(tenant_id, "Aram Auditor", "plm_viewer", "esg_viewer")
+	content = files("apg.demo").joinpath("inventree", SET).read_bytes()
+	runtime = site.runtime
+	site.run(imports.import_now(runtime, admin.principal, SET, content, dry_run=False))
+	site.run(sustainability.load(runtime, admin.principal))
+	company = signed_in(site, admin)
+	ids = company.ids
+	_products(company)
+	_metrics(company)
+	_platform(company, engineer)
+	_imports(company, content)
+
+	async def tell(work: Work) -> None:
+		await inbox.send(
+			work,
+			Message(
+				admin.user_id,
+				"import_done",
+				"The import is done",
+				"414 products and 96 lines were taken over.",
+				"/plm/imports",
+			),
+			Message(
+				admin.user_id,
+				"reading_due",
+				"A reading is due",
+				"Electricity consumption has no reading of last month.",
+				f"/esg/metrics/{ids['metric_id']}",
+				Priority.HIGH,
+			),
+		)
+
+	site.work(admin, tell)
+	return company
+
+
+def _products(company: Company) -> None:
+	send, ids = company.send, company.ids
+	assembly, lines = "", 0
+	for row in send("GET", "/api/v1/plm/products?page_size=100&search=table"):
+		found = send("GET", f"/api/v1/plm/products/{row['product_id']}/structure/lines")
+		if len(found) > lines:
+			assembly, lines = row["product_id"], len(found)
+	ids["product_id"] = assembly
+	path = f"/api/v1/plm/products/{assembly}"
+	ids["line_uid"] = send("GET", f"{path}/structure/lines")[0]["line_uid"]
+	send("POST", f"{path}/identifiers", {"scheme": "erp", "value": "4711"})
+	send("POST", f"{path}/costs", {"amount": "12.5", "currency": "USD", "kind": "internal"})
+
+
+def _metrics(company: Company) -> None:
+	send, ids = company.send, company.ids
+	ids["metric_id"] = send("GET", "/api/v1/esg/metrics?search=ENERGY_ELECTRICITY")[0]["id"]
+	readings = f"/api/v1/esg/metrics/{ids['metric_id']}/measurements"
+	reading = send("GET", f"{readings}?limit=1")[0]
+	changed = {"value": 99_000, "reason": "the meter was read a day late"}
+	ids["measurement_id"] = send("PATCH", f"{readings}/{reading['id']}", changed)["id"]
+	ids["figure"] = "value"
+
+
+def _platform(company: Company, engineer: Someone) -> None:
+	send, ids = company.send, company.ids
+	ids["user_id"] = engineer.user_id
+	role = {
+		"name": "readers",
+		"title": "May look up colleagues",
+		"permissions": ["auth.users.read"],
+	}
+	ids["role_id"] = send("POST", "/api/v1/roles", role)["id"]
+	send("POST", "/api/v1/api-keys", {"name": "Nightly export", "scopes": ["plm.products.read"]})
+	invited = {"username": f"max-{ids['role_id']}@example.org", "display_name": "Max Berg"}
+	link = send("POST", "/api/v1/auth/invitations", invited)
+	ids["invitation"] = _token(link)
+	ids["reset"] = _token(send("POST", f"/api/v1/users/{engineer.user_id}/reset-link"))
+	rate = {"currency": "USD", "date": "2026-01-01", "units_per_eur": 1.08, "source": "Budget 2026"}
+	send("POST", "/api/v1/reference/exchange-rates", rate)
+	ids["seq"] = str(send("GET", "/api/v1/audit?limit=1")[0]["seq"])
+
+
+def _token(told: Any) -> str:
+	link = told if isinstance(told, str) else next(v for v in told.values() if "/" in str(v))
+	return str(link).rstrip("/").rsplit("/", 1)[1]
+
+
+def _imports(company: Company, content: bytes) -> None:
+	"""One import with a difference that waits, one with problems."""
+	changed = content.replace(b"10R resistor", b"10R resistor, thick film")
+	assert changed != content
+	for name, held in (
+		("changed.json", changed),
+		("pump.csv", b"number;name;quantity;parent\nX-1;Pump;;\nX-2;Shaft;two;X-1\n"),
+	):
+		answer = company.api.post(
+			"/api/v1/plm/imports", files={"file": (name, held, "application/octet-stream")}
+		)
+		assert answer.status_code < 400, answer.text
+		kind = "import_id" if name.endswith("json") else "problem_import"
+		company.ids[kind] = answer.json()["data"]["import_id"]
