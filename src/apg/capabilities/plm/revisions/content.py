@@ -62,5 +62,8 @@ def _line(line: Line, pinned: str | None, substitutes: list[dict[str, Any]]) -> 
 		"view": line.view,
 		"designators": frozenset(line.designators),
 		"note": line.note,
+		"optional": line.is_optional,
+		"consumable": line.is_consumable,
+		"variants": line.allow_variants,
 		"substitutes": sorted(substitutes, key=lambda each: (each["rank"], each["product"])),
 	}

@@ -9,7 +9,7 @@ from apg.capabilities.plm.products import framing
 from apg.capabilities.plm.revisions import service
 from apg.capabilities.plm.revisions.schemas import ReleaseIn, RevisionIn
 from apg.capabilities.plm.shared.designators import format_designators
-from apg.capabilities.plm.structures import answers
+from apg.capabilities.plm.structures import answers, page_tree
 from apg.contracts.identity import Identity
 from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -45,12 +45,14 @@ async def revisions_page(
 	chosen = _two(rows, request.query_params.get("from"), request.query_params.get("to"))
 	difference = None
 	if chosen and frame["may"].structure:
-		difference = await answers.comparison(
-			work,
-			product_id,
-			other=chosen[0]["revision_id"],
-			revision=chosen[1]["revision_id"],
-			depth=depth if depth in DEPTHS else 1,
+		difference = page_tree.plain(
+			await answers.comparison(
+				work,
+				product_id,
+				other=chosen[0]["revision_id"],
+				revision=chosen[1]["revision_id"],
+				depth=depth if depth in DEPTHS else 1,
+			)
 		)
 	return show(
 		work,

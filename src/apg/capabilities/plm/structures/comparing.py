@@ -21,6 +21,9 @@ _FIELDS = (
 	"setup_quantity",
 	"rounding_multiple",
 	"note",
+	"is_optional",
+	"is_consumable",
+	"allow_variants",
 )
 
 

@@ -100,6 +100,10 @@ def select_lines(revision_id: str) -> AnySelect:
 			Line.rounding_multiple.label("rounding_multiple"),
 			Line.view.label("view"),
 			Line.note.label("note"),
+			Line.is_optional.label("is_optional"),
+			Line.is_consumable.label("is_consumable"),
+			Line.allow_variants.label("allow_variants"),
+			Line.source.label("source"),
 			_substitutes().label("substitutes"),
 			_warnings(differ, retired).label("warnings"),
 			Line.created_at.label("created_at"),
@@ -198,6 +202,7 @@ _ROWS = """
 		r.state as revision_state, l.child_revision_id is not null as pinned,
 		l.quantity, l.quantity_kind, l.unit, i.unit_of_measure as base_unit, l.attrition,
 		l.setup_quantity, l.rounding_multiple, l.designators, l.note,
+		l.is_optional, l.is_consumable, l.allow_variants,
 		(select count(*) from plm_line_substitutes x where x.line_id = l.id) as substitute_count,
 		exists (select from plm_lines x where x.parent_revision_id = stands.id and x.view = $2)
 			as has_children

@@ -80,6 +80,9 @@ class LineIn(ChildNamed):
 	rounding_multiple: Quantity | None = None
 	view: View = View.ENGINEERING
 	note: Note | None = None
+	is_optional: bool = False
+	is_consumable: bool = False
+	allow_variants: bool = False
 	substitutes: list[SubstituteIn] = Field(default_factory=list, max_length=50)
 
 
@@ -103,6 +106,9 @@ class LinePatch(ChildNamed):
 	rounding_multiple: Quantity | None = None
 	view: View | None = None
 	note: Note | None = None
+	is_optional: bool | None = None
+	is_consumable: bool | None = None
+	allow_variants: bool | None = None
 	substitutes: Annotated[list[SubstituteIn], Field(max_length=50)] | None = None
 
 
@@ -139,6 +145,10 @@ class LineOut(BaseModel):
 	rounding_multiple: Decimal | None
 	view: View
 	note: str | None
+	is_optional: bool
+	is_consumable: bool
+	allow_variants: bool
+	source: str
 	substitutes: list[SubstituteOut]
 	warnings: list[str]
 	created_at: datetime
@@ -210,6 +220,8 @@ class TreeRow(Rolled):
 	rounding_multiple: Decimal | None
 	designators: list[str]
 	note: str | None
+	is_optional: bool
+	is_consumable: bool
 	substitute_count: int
 	has_children: bool
 

@@ -30,17 +30,22 @@ from apg.kernel.work import Work
 
 FIND_STEP = 10
 NEEDS_NO_QUANTITY = frozenset({QuantityKind.AS_REQUIRED, QuantityKind.REFERENCE})
-NEVER_EMPTY = ("find_number", "quantity_kind", "unit", "attrition", "setup_quantity", "view")
-SAME_NAME = {
-	"find_number": "find_number",
-	"quantity": "quantity",
-	"quantity_kind": "quantity_kind",
-	"attrition": "attrition",
-	"setup_quantity": "setup_quantity",
-	"rounding_multiple": "rounding_multiple",
-	"view": "view",
-	"note": "note",
-}
+FLAGS = ("is_optional", "is_consumable", "allow_variants")
+NEVER_EMPTY = (
+	*("find_number", "quantity_kind", "unit", "attrition", "setup_quantity", "view"),
+	*FLAGS,
+)
+SAME_NAME = (
+	"find_number",
+	"quantity",
+	"quantity_kind",
+	"attrition",
+	"setup_quantity",
+	"rounding_multiple",
+	"view",
+	"note",
+	*FLAGS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +134,9 @@ async def change_line(work: Work, product_id: str, line_uid: str, patch: LinePat
 	line.child_item_id = child.id
 	if "revision" in given or moved:
 		line.child_revision_id = await _pinned(work, child, patch.revision)
-	for name, attribute in SAME_NAME.items():
+	for name in SAME_NAME:
 		if name in given:
-			setattr(line, attribute, given[name])
+			setattr(line, name, given[name])
 	if moved or "unit" in given:
 		line.unit = unit_of(work, given.get("unit") or line.unit, child)
 	if "designators" in given or "view" in given:
@@ -261,6 +266,9 @@ async def _made(
 		view=new.view,
 		designators=_ordered(names),
 		note=new.note,
+		is_optional=new.is_optional,
+		is_consumable=new.is_consumable,
+		allow_variants=new.allow_variants,
 	)
 	_check(parent, line, child)
 	return line

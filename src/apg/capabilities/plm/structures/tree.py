@@ -159,6 +159,8 @@ _SHOWN = (
 	"rounding_multiple",
 	"designators",
 	"note",
+	"is_optional",
+	"is_consumable",
 	"substitute_count",
 	"has_children",
 )
