@@ -330,12 +330,16 @@ def test_release_a_new_revision_and_the_difference(signed_in: Watched, company: 
 	panel.locator("#field-designators").fill("B1-B3")
 	panel.get_by_role("button", name="Save").click()
 	expect(page.locator(".toast-box")).to_contain_text("The line is saved.")
+	settled(page)
+	expect(row(page, "BRG-01").locator("td").nth(1)).to_contain_text("3")
+	signed_in.open(company.path("DRV-1"))
+	expect(row(page, "BRG-01").locator("td").nth(1)).to_contain_text("2")
 	signed_in.open(company.path("DRV-1") + "/revisions")
 	changed = page.locator(".redline tr.is-changed")
 	expect(changed).to_have_count(1)
 	expect(changed.locator(".sign")).to_contain_text("±")
-	expect(changed.locator("del").first).to_have_text("2")
-	expect(changed.locator("ins").first).to_have_text("3")
+	expect(changed.locator("del")).to_have_text(["B1, B2", "2"])
+	expect(changed.locator("ins")).to_have_text(["B1-B3", "3"])
 	screenshots(page, "product-revisions")
 
 

@@ -231,6 +231,8 @@ class Work:
 		if self._session is not None:
 			with _human_errors():
 				await self._session.commit()
+			if not self.read_only:
+				json_rows.forget_counts(self.principal.tenant_id)
 		published, self._events, self._tasks = bool(self._events), [], []
 		if published and (hint := self.runtime.state.get("log_hint")):
 			hint()

@@ -74,6 +74,15 @@ async def open_product(work: Work, product_id: str) -> dict[str, Any]:
 	return await product_of(work, product_id, await working_of(work, product_id))
 
 
+async def open_place(work: Work, product_id: str, tab: str = "") -> str:
+	"""Where the revision that changes go to is shown: the product's page, or that of a revision."""
+	product = await open_product(work, product_id)
+	place = f"/plm/products/{product_id}" + (f"/{tab}" if tab else "")
+	if product["revision_id"] == product["current_revision_id"]:
+		return place
+	return f"{place}?revision={product['revision_id']}"
+
+
 async def frame(
 	work: Work, product_id: str, tab: str, revision: str | None = None
 ) -> dict[str, Any]:

@@ -151,7 +151,7 @@ async def change(product_id: str, request: Request, work: Updating) -> Response:
 		product = await framing.open_product(work, product_id)
 		form = FormState.refused({**forms.with_seen(product), **values}, as_invalid(refused))
 		return await _form(work, form, product, status=422, block="form")
-	return lead_to(work, f"/plm/products/{product_id}/facts", text=_("Saved"))
+	return lead_to(work, await framing.open_place(work, product_id, "facts"), text=_("Saved"))
 
 
 async def _conflict(work: Work, product_id: str, values: dict[str, Any]) -> Response:

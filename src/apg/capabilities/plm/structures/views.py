@@ -270,7 +270,7 @@ async def add_line(product_id: str, request: Request, work: Updating) -> Respons
 		form = FormState.refused(values, _as_invalid(refused))
 		return await _line_form(work, product_id, form, status=422, block="form")
 	text = _("Line {n} is added.", n=line.find_number)
-	return lead_to(work, f"/plm/products/{product_id}", text=text)
+	return lead_to(work, await framing.open_place(work, product_id), text=text)
 
 
 @router.get("/structure/lines/{line_uid}")
@@ -299,14 +299,16 @@ async def change_line(product_id: str, line_uid: str, request: Request, work: Up
 		line = load_json((await answers.line(work, product_id, line_uid)).body)
 		form = FormState.refused(values, _as_invalid(refused))
 		return await _line_form(work, product_id, form, line, 422, block="form")
-	return lead_to(work, f"/plm/products/{product_id}", text=_("The line is saved."))
+	place = await framing.open_place(work, product_id)
+	return lead_to(work, place, text=_("The line is saved."))
 
 
 @router.post("/structure/lines/{line_uid}/remove")
 async def remove_line(product_id: str, line_uid: str, request: Request, work: Updating) -> Response:
 	await typed(request, work)
 	await service.remove_line(work, product_id, line_uid)
-	return lead_to(work, f"/plm/products/{product_id}", text=_("The line is taken out."))
+	place = await framing.open_place(work, product_id)
+	return lead_to(work, place, text=_("The line is taken out."))
 
 
 def _as_invalid(error: Invalid | Conflict) -> Invalid:
