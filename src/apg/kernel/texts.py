@@ -27,6 +27,11 @@ def _catalogue(locale: str) -> gettext.NullTranslations:
 	return found
 
 
+def N_(message: str) -> str:
+	"""Marks a text of a table for the catalogue; it is translated where it is shown."""
+	return message
+
+
 def translate(message: str, locale: str | None = None) -> str:
 	"""The message in the given locale, or in that of the request being answered."""
 	return _catalogue(locale or locale_of_moment.get()).gettext(message)

@@ -17,7 +17,7 @@ from apg.kernel import errors
 from apg.kernel.errors import AppError, Problem
 from apg.kernel.json_rows import One, Page
 from apg.kernel.stamps import utc_now
-from apg.kernel.texts import _
+from apg.kernel.texts import N_, _
 from apg.kernel.web.wire import moment_text, to_wire
 
 if TYPE_CHECKING:
@@ -303,4 +303,21 @@ def _sentence(item: Any) -> str:
 		return _("Give at most {n} characters.", n=context.get("max_length"))
 	if kind in ("enum", "literal_error"):
 		return _("Choose one of {choices}.", choices=context.get("expected"))
+	if kind in _BOUNDS:
+		word = _BOUNDS[kind]
+		return _(_BOUND_SENTENCES[word], bound=context.get(word))
 	return str(item.get("msg", _("Not valid."))).removeprefix("Value error, ")
+
+
+_BOUNDS = {
+	"less_than": "lt",
+	"less_than_equal": "le",
+	"greater_than": "gt",
+	"greater_than_equal": "ge",
+}
+_BOUND_SENTENCES = {
+	"lt": N_("Give a number below {bound}."),
+	"le": N_("Give a number of at most {bound}."),
+	"gt": N_("Give a number above {bound}."),
+	"ge": N_("Give a number of at least {bound}."),
+}

@@ -28,7 +28,8 @@ async def list_keys(request: Request, work: Annotated[Work, allow(KEYS_READ)]) -
 async def create_key(body: ApiKeyIn, work: Annotated[Work, allow(KEYS_CREATE)]) -> Response:
 	"""A key for oneself; the key is in this answer and never again."""
 	text, told = await service.create(work, body)
-	return bare(work, {**told, "key": text}, status=201, headers={"Cache-Control": "no-store"})
+	headers = {"Cache-Control": "no-store", "Location": f"/api/v1/api-keys/{told['id']}"}
+	return bare(work, {**told, "key": text}, status=201, headers=headers)
 
 
 @router.get("/{key_id}", response_model=ApiKeyOut)

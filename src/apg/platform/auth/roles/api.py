@@ -31,7 +31,8 @@ async def create_role(body: RoleIn, work: Annotated[Work, allow(ROLES_CREATE)]) 
 	"""A role of the tenant's own, with rights the caller holds."""
 	role = await service.create(work, body)
 	await work.flush()
-	return bare(work, await service.read(work, role.id), status=201)
+	place = f"/api/v1/roles/{role.id}"
+	return bare(work, await service.read(work, role.id), status=201, headers={"Location": place})
 
 
 @router.get("/{role_id}", response_model=RoleOut)

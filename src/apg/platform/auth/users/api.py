@@ -30,7 +30,8 @@ async def list_users(request: Request, work: Annotated[Work, allow(USERS_READ)])
 async def create_user(body: UserIn, work: Annotated[Work, allow(USERS_CREATE)]) -> Response:
 	"""A new account and its place in the tenant."""
 	user_id = await service.create(work, body)
-	return bare(work, await service.read(work, user_id), status=201)
+	place = f"/api/v1/users/{user_id}"
+	return bare(work, await service.read(work, user_id), status=201, headers={"Location": place})
 
 
 @router.get("/{user_id}", response_model=UserOut)

@@ -51,7 +51,8 @@ async def read_rates_on(
 async def record_rate(body: RateIn, work: Annotated[Work, allow(RATES_CREATE)]) -> Response:
 	"""Records a rate of the company's own."""
 	rate = await service.record(work, body)
-	return bare(work, await service.read(work, rate.id), status=201)
+	place = f"/api/v1/reference/exchange-rates/{rate.id}"
+	return bare(work, await service.read(work, rate.id), status=201, headers={"Location": place})
 
 
 @router.get("/exchange-rates/{rate_id}", response_model=RateOut)
