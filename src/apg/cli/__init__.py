@@ -165,13 +165,16 @@ def import_bom(
 
 @audit_app.command("verify")
 def audit_verify(as_json: Json = False) -> None:
-	"""Checks the trail; says exactly what it can vouch for.
+	"""Checks how the trail is written; says exactly what it can vouch for, and what not.
 
-	Example: apg audit verify
+	Exit code 1: something is wrong. 2: nothing is wrong that can be seen, and the entries are not
+	sealed. 0 is kept for a sealed trail.
+
+	Examples: apg audit verify · apg audit verify --json
 	"""
 	from apg.cli.database import verify_audit
 
-	verify_audit(as_json=as_json)
+	raise typer.Exit(verify_audit(as_json=as_json))
 
 
 def main() -> None:

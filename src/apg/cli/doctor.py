@@ -1,124 +1,75 @@
 """`apg doctor`: what is wrong with this installation, and how to mend it."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+import stat
+from pathlib import Path
 
-from sqlalchemy import text
-
+from apg.cli import catalogue
+from apg.cli.explaining import free_bytes
+from apg.cli.findings import Finding, bad, note, ok
 from apg.cli.home import installation
 from apg.cli.output import show
 from apg.kernel.settings import Settings
 
 HORIZON_SECONDS = 60.0
 LAG_EVENTS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-	"""One thing looked at: `ok`, `note` (nothing to do) or `bad`, and what to do."""
-
-	what: str
-	state: str
-	found: str
-	remedy: str = ""
-
-	def row(self) -> dict[str, Any]:
-		return {"what": self.what, "state": self.state, "found": self.found, "remedy": self.remedy}
+LAG_SECONDS = 300.0
+SCARCE = 2**30  # bytes free
+TOO_SCARCE = 256 * 2**20
+PRIVATE = ("secret", "demo.json", "postgres.json")
 
 
 def examine(*, as_json: bool) -> int:
 	"""Looks at everything; answers 1 when something is bad."""
 	with installation() as settings:
-		findings = [*_of_composition(settings), *_of_database(settings)]
-		findings += asyncio.run(_of_log(settings))
+		embedded = (
+			settings.database_url == settings.database_admin_url
+			and (settings.home / "postgres.json").exists()
+		)
+		findings = [*_of_home(settings), *_of_composition(settings)]
+		findings += catalogue.findings(settings, embedded=embedded)
+		if not any(finding.state == "bad" and finding.fatal for finding in findings):
+			findings += asyncio.run(_of_log(settings))
 	show([finding.row() for finding in findings], as_json=as_json)
-	return 1 if any(finding.state == "bad" for finding in findings) else 0
+	wrong = [finding for finding in findings if finding.state == "bad"]
+	if not as_json:
+		told = f"{len(wrong)} to mend." if wrong else "Nothing to mend."
+		print(f"\n{len(findings)} findings. {told}")
+	return 1 if wrong else 0
+
+
+def _of_home(settings: Settings) -> list[Finding]:
+	free = free_bytes(settings.home)
+	told = f"{free / 1e9:,.1f} GB free at {settings.home}"
+	found = [ok("disk", told)]
+	if free < SCARCE:
+		remedy = "free some space, or move APG_HOME"
+		found = [(bad if free < TOO_SCARCE else note)("disk", told, remedy)]
+	open_files = [name for name in PRIVATE if _is_open(settings.home / name)]
+	if open_files:
+		remedy = f"chmod 600 {' '.join(open_files)}"
+		found.append(bad("secrets", f"others may read {', '.join(open_files)}", remedy))
+	else:
+		found.append(ok("secrets", "only their owner may read them"))
+	return found
+
+
+def _is_open(file: Path) -> bool:
+	return file.exists() and bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
 
 
 def _of_composition(settings: Settings) -> list[Finding]:
 	from apg.app import composition
 
 	whole = composition()
-	names = ", ".join(c.short for c in whole.capabilities)
-	found = [Finding("composition", "ok", names)]
+	found = [ok("composition", ", ".join(c.short for c in whole.capabilities))]
 	for name, missing in whole.unmet().items():
-		found.append(
-			Finding(
-				"optional", "note", f"{name} would use {', '.join(missing)}", "none: it degrades"
-			)
-		)
+		told = f"{whole[name].short} would also use {', '.join(missing)}"
+		found.append(note("optional", told, "nothing: it does without"))
 	for name, problems in whole.left_out.items():
-		found.append(
-			Finding("left out", "bad", f"{name}: {' '.join(problems)}", "mend or remove it")
-		)
+		found.append(bad("left out", f"{name}: {' '.join(problems)}", "mend or remove it"))
 	if settings.redis_url:
-		found.append(Finding("APG_REDIS_URL", "note", "is set and not used", "it may be removed"))
-	return found
-
-
-def _of_database(settings: Settings) -> list[Finding]:
-	from apg.app import composition
-	from apg.kernel.database import Base
-	from apg.kernel.migrating import admin_engine, check_server, histories, version
-	from apg.kernel.tenancy import WITHOUT_TENANT
-
-	whole = composition()
-	engine = admin_engine(settings.database_admin_url)
-	found: list[Finding] = []
-	with engine.connect() as connection:
-		check_server(connection)
-		found.append(
-			Finding(
-				"database", "ok", f"PostgreSQL {connection.scalar(text('show server_version'))}"
-			)
-		)
-		known = {history.table for history in histories(whole)}
-		for history in histories(whole):
-			stands, head = version(connection, history), history.head()
-			state = "ok" if stands == head else "bad"
-			found.append(
-				Finding(
-					f"tables of {history.short}",
-					state,
-					f"at {stands}" + ("" if state == "ok" else f", wanted {head}"),
-					"" if state == "ok" else "apg migrate",
-				)
-			)
-		orphans = connection.scalars(
-			text("select tablename from pg_tables where tablename like 'alembic_version_%'")
-		)
-		for table in sorted(set(orphans) - known):
-			short = table.removeprefix("alembic_version_")
-			found.append(
-				Finding(
-					"tables left",
-					"note",
-					f"of {short}, which is not installed",
-					"keep or drop them",
-				)
-			)
-		open_tables = connection.execute(
-			text(
-				"select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and "
-				"a.attname = 'tenant_id' where c.relkind in ('r', 'p') and c.relnamespace = "
-				"'public'::regnamespace and not (c.relrowsecurity and c.relforcerowsecurity) "
-				"and not c.relispartition"
-			)
-		)
-		gaps = sorted(row[0] for row in open_tables if row[0] not in WITHOUT_TENANT)
-		gaps = [
-			name for name in gaps if name in Base.metadata.tables or name.startswith(("esg", "plm"))
-		]
-		found.append(
-			Finding(
-				"row-level security",
-				"bad" if gaps else "ok",
-				"not forced on " + ", ".join(gaps) if gaps else "forced on every tenant's table",
-				"apg migrate; if it stays, report it" if gaps else "",
-			)
-		)
-	engine.dispose()
+		found.append(note("APG_REDIS_URL", "is set and not used", "it may be removed"))
 	return found
 
 
@@ -130,37 +81,50 @@ async def _of_log(settings: Settings) -> list[Finding]:
 	found: list[Finding] = []
 	try:
 		async with runtime.engine.connect() as connection:
-			held = await log.horizon(connection)
-			age = held.seconds if held else None
-			old = age is not None and age > HORIZON_SECONDS
-			found.append(
-				Finding(
-					"log horizon",
-					"bad" if old else "ok",
-					f"held back {'for an unknown time' if age is None else f'{age:.0f} s'} "
-					f"by {held.role} ({held.pid})"
-					if held
-					else "free",
-					"end that session" if old else "",
-				)
-			)
-			for one in await log.lag(connection):
-				late = one.events >= LAG_EVENTS
+			found.append(_horizon(await log.horizon(connection)))
+			lags = await log.lag(connection)
+			found += [_lag(one) for one in lags if _is_late(one) or one.failed]
+			if lags and len(found) == 1:
+				most = max(one.events for one in lags)
 				found.append(
-					Finding(
-						f"consumer {one.consumer}",
-						"bad" if late or one.failed else "ok",
-						f"{one.events} behind, {one.failed} failed",
-						"start a worker (apg worker)"
-						if late
-						else "see /admin/jobs"
-						if one.failed
-						else "",
+					ok(
+						"event log",
+						f"{len(lags)} readers, none failed, at most {most} events behind",
 					)
 				)
+			elif not lags and runtime.composition.consumers:
+				found.append(note("event log", "no reader yet", "start a worker: apg worker"))
+			elif not lags:
+				found.append(ok("event log", "no capability reads it yet"))
 			sizes = await growth.report(connection)
 			biggest = ", ".join(f"{g.table} {g.bytes / 1e6:.1f} MB" for g in sizes[:5])
-			found.append(Finding("largest tables", "ok", biggest or "empty"))
+			found.append(ok("largest tables", biggest or "empty"))
 	finally:
 		await runtime.engine.dispose()
 	return found
+
+
+def _horizon(held: "catalogue.Horizon | None") -> Finding:
+	if held is None:
+		return ok("log horizon", "free")
+	who = f"{held.role} ({held.pid})"
+	if held.seconds is None:
+		remedy = "grant pg_read_all_stats to apg_system"
+		return note("log horizon", f"held back by {who}, for how long is not told", remedy)
+	told = f"held back {held.seconds:.0f} s by {who}: {held.doing}"
+	if held.seconds > HORIZON_SECONDS:
+		return bad("log horizon", told, f"end it: select pg_terminate_backend({held.pid})")
+	return ok("log horizon", told)
+
+
+def _is_late(one: "catalogue.Lag") -> bool:
+	return one.events >= LAG_EVENTS or (one.seconds or 0.0) > LAG_SECONDS
+
+
+def _lag(one: "catalogue.Lag") -> Finding:
+	told = f"{one.events} events behind"
+	if one.seconds is not None and one.events:
+		told += f", the oldest {one.seconds:.0f} s old"
+	told += f", {one.failed} failed"
+	remedy = "see /admin/jobs" if one.failed else "start a worker: apg worker"
+	return bad(f"reader {one.consumer}", told, remedy)
