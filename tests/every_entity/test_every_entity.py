@@ -285,6 +285,7 @@ async def test_twenty_digits_come_back_as_they_went(
 	made = await make(client, alice, entity)
 	# A second one beside the example, so what has to be unique is another.
 	body = made.sent | {field: digits if quoted else "DIGITS"}
+	body |= {"mass_unit": "g"} if field == "mass" else {}
 	body |= {name: value for name, value in SECOND.items() if name in body}
 	for name in ("product_number", "find_number", "designators", "quantity_kind"):
 		if body.get(name) is not None or name == "quantity_kind":
@@ -367,8 +368,8 @@ async def test_a_correction_stands_in_the_place_of_what_it_corrects(
 
 
 REMOVED = [e for e in ENTITIES if "delete" in e.verbs]
-# A key that was revoked, and an evidence that was withdrawn, stay readable: they are records.
-STAYS = {"/api/v1/api-keys", READINGS}
+# A revoked key, a withdrawn reading and somebody who left stay readable: they are records.
+STAYS = {"/api/v1/api-keys", "/api/v1/users", READINGS}
 
 
 @pytest.mark.parametrize("entity", REMOVED, ids=[e.collection for e in REMOVED])
@@ -386,6 +387,8 @@ async def test_what_is_deleted_is_not_found(
 		if entity.collection == READINGS:
 			rows = data(entity, await client.get(made.collection, headers=alice.headers))
 			assert rows == []
+		elif entity.collection == "/api/v1/users":
+			assert data(entity, after)["is_active"] is False
 		else:
 			assert data(entity, after)["revoked_at"] is not None
 		return

@@ -86,7 +86,7 @@ class UserPatch(BaseModel):
 
 	model_config = ConfigDict(
 		extra="forbid",
-		json_schema_extra={"examples": [{"display_name": "Max Berg", "is_active": True}]},
+		json_schema_extra={"examples": [{"display_name": "Max Berger", "is_active": True}]},
 	)
 
 	display_name: DisplayName | None = None

@@ -77,7 +77,9 @@ def select_users(work: Work) -> Any:
 			User.must_change_password,
 			(User.home_tenant_id == work.principal.tenant_id).label("at_home"),
 			Membership.created_at,
-			func.greatest(Membership.updated_at, User.updated_at).label("updated_at"),
+			func.greatest(
+				Membership.updated_at, User.updated_at, type_=Membership.updated_at.type
+			).label("updated_at"),
 			(Membership.version + User.version).label("version"),
 			(Membership.version + User.version).label("etag"),
 		)
@@ -315,6 +317,7 @@ async def remove(work: Work, user_id: str) -> None:
 	"""Ends the membership; the account stays, and so does what the person did."""
 	sessions.noticed(work)
 	member = await membership_of(work, user_id, lock=True)
+	work.expect(str(member.version + (await user_of(work, user_id)).version))
 	if user_id == work.principal.user_id:
 		raise NotYourself(_("You cannot remove yourself; ask somebody else."))
 	was_administrator = roles.ADMINISTRATOR in await roles.give(work, member.id, ())
