@@ -1,0 +1,160 @@
+"""Runs the command line as people do: real processes with homes and environments of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SECONDS = 240.0  # for what takes five on a machine that has nothing else to do
+
+
+def environment(**settings: str) -> dict[str, str]:
+	"""This process's environment without settings of the product, and then these."""
+	kept = {
+		name: value
+		for name, value in os.environ.items()
+		if not name.startswith("APG_") and name not in ("DATABASE_URL", "SECRET_KEY", "REDIS_URL")
+	}
+	return kept | settings
+
+
+def free_port() -> int:
+	with socket.socket() as probe:
+		probe.bind(("127.0.0.1", 0))
+		return probe.getsockname()[1]
+
+
+def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+	"""`apg words…` to its end."""
+	return subprocess.run(
+		[sys.executable, "-P", "-m", "apg", *words],
+		env=environment(**settings),
+		capture_output=True,
+		text=True,
+		timeout=SECONDS,
+		stdin=subprocess.DEVNULL,
+	)
+
+
+def refused(done: subprocess.CompletedProcess[str], *parts: str) -> str:
+	"""Asserts a failure in one sentence without a traceback; answers the sentence."""
+	assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+	told = [line for line in done.stderr.splitlines() if line.strip()]
+	assert len(told) == 1, done.stderr
+	assert told[0].startswith("apg: ")
+	assert "Traceback" not in done.stderr + done.stdout
+	for part in parts:
+		assert part in told[0], (part, told[0])
+	return told[0]
+
+
+def alive_below(home: Path) -> list[str]:
+	"""Command lines of living processes that name the home, or work below it."""
+	found: list[str] = []
+	for folder in Path("/proc").iterdir():
+		if not folder.name.isdigit() or int(folder.name) == os.getpid():
+			continue
+		try:
+			words = (
+				(folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+			)
+			names = (folder / "environ").read_bytes().split(b"\0")
+			state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+		except OSError:
+			continue
+		mine = f"APG_HOME={home}".encode() in names or str(home) in words
+		if mine and state not in "ZX":
+			found.append(f"{folder.name}: {words}")
+	return found
+
+
+def gone(home: Path, seconds: float = 40.0) -> bool:
+	"""True as soon as nothing of the home lives any more."""
+	until = time.monotonic() + seconds
+	while alive_below(home):
+		if time.monotonic() > until:
+			return False
+		time.sleep(0.1)
+	return True
+
+
+@dataclass
+class Product:
+	"""`apg run` of one home."""
+
+	home: Path
+	port: int
+	more: dict[str, str] = field(default_factory=dict[str, str])
+	process: subprocess.Popen[str] | None = None
+	output: Path = Path()
+
+	@property
+	def settings(self) -> dict[str, str]:
+		return {"APG_HOME": str(self.home), "APG_PORT": str(self.port)} | self.more
+
+	def start(self) -> "Product":
+		"""Starts it and waits until it says that it is ready."""
+		self.output = self.home.with_name(f"{self.home.name}.out")
+		with self.output.open("w") as output:
+			self.process = subprocess.Popen(
+				[sys.executable, "-P", "-m", "apg", "run"],
+				env=environment(**self.settings),
+				stdout=output,
+				stderr=subprocess.STDOUT,
+				stdin=subprocess.DEVNULL,
+				text=True,
+				start_new_session=True,
+			)
+		until = time.monotonic() + SECONDS
+		while "Stop with Ctrl-C" not in self.said():
+			assert self.process.poll() is None, self.said()
+			assert time.monotonic() < until, self.said()
+			time.sleep(0.05)
+		return self
+
+	def said(self) -> str:
+		return self.output.read_text("utf-8")
+
+	def signal(self, number: signal.Signals) -> int:
+		"""Sends the signal and waits for the end; answers the exit code."""
+		assert self.process is not None
+		self.process.send_signal(number)
+		return self.process.wait(60)
+
+	def children(self) -> dict[str, int]:
+		"""The supervisor's own processes by their command."""
+		assert self.process is not None
+		found: dict[str, int] = {}
+		for pid in subprocess.check_output(
+			["ps", "-o", "pid=", "--ppid", str(self.process.pid)], text=True
+		).split():
+			words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+			if b"apg" in words:
+				found[words[words.index(b"apg") + 1].decode()] = int(pid)
+		return found
+
+	def demo(self) -> dict[str, Any]:
+		return json.loads((self.home / "demo.json").read_text("utf-8"))
+
+	def login(self, number: int = 0) -> httpx.Response:
+		demo = self.demo()
+		user = demo["users"][number]
+		body = {"username": user["username"], "password": user["password"]}
+		return httpx.post(f"{demo['url']}/auth/login", json=body, trust_env=False)
+
+	def end(self) -> None:
+		"""Whatever a test left behind."""
+		if self.process is not None and self.process.poll() is None:
+			self.process.terminate()
+			try:
+				self.process.wait(60)
+			except subprocess.TimeoutExpired:
+				self.process.kill()
