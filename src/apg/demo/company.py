@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from apg.capabilities.plm.imports import service as imports
-from apg.demo import sustainability
+from apg.demo import rates, sustainability
 from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.private_files import write_private
@@ -63,6 +63,7 @@ async def load(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
 	content = files("apg.demo").joinpath("inventree", INVENTREE).read_bytes()
 	report = await imports.import_now(runtime, principal, INVENTREE, content, dry_run=False)
 	steps.append({"step": "parts", "what": report["summary"]})
+	steps.append({"step": "rates", "what": await rates.load(runtime, principal)})
 	steps.append({"step": "metrics", "what": await sustainability.load(runtime, principal)})
 	write_private(
 		settings.home / "demo.json", {"url": settings.base_url, "tenant": SLUG, "users": told}

@@ -12,5 +12,6 @@ CARDS = (
 		PRODUCTS_READ,
 		"/plm/products",
 		order=20,
+		wide=True,
 	),
 )
