@@ -32,6 +32,7 @@ from apg.capabilities.plm.imports.neutral import (
 )
 from apg.capabilities.plm.imports.recording import (
 	LENGTHS,
+	UNSTORABLE,
 	as_recorded,
 	line_of,
 	part_of,
@@ -187,7 +188,12 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 
 
 def _spellings(values: Iterable[str | None]) -> set[str]:
-	return {form for value in values if value for form in (value.lower(), value.casefold())}
+	return {
+		form
+		for value in values
+		if value and not UNSTORABLE.search(value)
+		for form in (value.lower(), value.casefold())
+	}
 
 
 def _by_match(bom: ImportedBom, matches: Mapping[str, Match]) -> Iterable[tuple[str, ImportedPart]]:

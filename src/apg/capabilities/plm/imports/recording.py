@@ -4,6 +4,7 @@ A file is brought into this form before it is compared; what the record gives ba
 digit for digit, and the same file again is no change. What the record cannot hold is a problem.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -39,15 +40,21 @@ LENGTHS = {
 	"class_path": (0, 200),
 }
 TAG, TAGS, IDENTIFIER, NOTE, ATTRIBUTE = 64, 50, 100, 2000, 2000
+# NUL and halves of surrogate pairs, which JSON can spell and PostgreSQL cannot hold.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _FIND_NUMBERS = 1_000_000_000
 
 
 def as_recorded(bom: ImportedBom) -> ImportedBom:
-	"""The file as the record would keep it; its problems and those of storing it together."""
+	"""The file as the record would keep it; its problems and those of storing it together, each
+	value of a row once."""
 	problems = Problems()
 	parts = tuple(_part(each, problems) for each in bom.parts)
 	lines = tuple(_line(each, problems) for each in bom.lines)
-	return replace(bom, parts=parts, lines=lines, problems=(*bom.problems, *problems.listed()))
+	known = {(each.row, each.value) for each in bom.problems}
+	new = (each for each in problems.listed() if (each.row, each.value) not in known)
+	return replace(bom, parts=parts, lines=lines, problems=(*bom.problems, *new))
 
 
 def _part(part: ImportedPart, problems: Problems) -> ImportedPart:
@@ -183,13 +190,13 @@ def _check_text(
 			column=column,
 			value=text,
 		)
-	if any((char < " " and char not in "\n\t\r") or char == "\x7f" for char in text):
+	if _CONTROL.search(text):
 		problems.add(
-			_("The text holds a control character."),
+			_("The text holds a character that cannot be stored."),
 			_("Remove it in the source."),
 			row=row,
 			column=column,
-			value=text.encode("unicode_escape").decode(),
+			value=_CONTROL.sub("\ufffd", text),
 		)
 
 

@@ -27,6 +27,7 @@ from apg.capabilities.plm.imports.models import (
 )
 from apg.capabilities.plm.imports.planning import Plan, described, make_plan
 from apg.capabilities.plm.imports.readers import Kind, Unreadable
+from apg.capabilities.plm.imports.recording import UNSTORABLE
 from apg.capabilities.plm.imports.schemas import ImportOptions, ImportPatch
 from apg.capabilities.plm.imports.spool import Kept
 from apg.capabilities.plm.rows import insert_rows
@@ -147,12 +148,14 @@ async def preview(work: Work, held: Import, content: bytes | None = None) -> Pla
 
 
 async def _note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
-	held.preview = {
-		"columns": read.columns,
-		"sample": read.sample,
-		"shape": read.shape,
-		"notes": list(plan.bom.notes),
-	}
+	held.preview = storable(
+		{
+			"columns": read.columns,
+			"sample": read.sample,
+			"shape": read.shape,
+			"notes": list(plan.bom.notes),
+		}
+	)
 	held.options = {**held.options, "source": plan.source}
 	held.counts = plan.counts()
 	held.problem_count = len(plan.errors)
@@ -169,7 +172,7 @@ async def _note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 			.execution_options(bulk=True, synchronize_session=False)
 		)
 	await insert_rows(
-		work, ImportChange, [{"import_id": held.id, **row} for row in described(plan)]
+		work, ImportChange, [{"import_id": held.id, **storable(row)} for row in described(plan)]
 	)
 	await insert_rows(
 		work,
@@ -180,14 +183,28 @@ async def _note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 				"place": place,
 				"severity": each.severity.value,
 				"row_number": each.row,
-				"column_name": each.column,
-				"value": each.value,
-				"reason": each.reason,
-				"remedy": each.remedy,
+				"column_name": storable(each.column),
+				"value": storable(each.value),
+				"reason": storable(each.reason),
+				"remedy": storable(each.remedy),
 			}
 			for place, each in enumerate(plan.problems)
 		],
 	)
+
+
+def storable(value: Any) -> Any:
+	"""The value with a mark for each character that the database cannot hold: what a file says is
+	shown even where it cannot be taken over."""
+	match value:
+		case str():
+			return UNSTORABLE.sub("\ufffd", value)
+		case dict():
+			return {storable(k): storable(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
+		case list():
+			return [storable(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+		case _:
+			return value
 
 
 async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
@@ -274,12 +291,11 @@ async def cancel(work: Work, import_id: str) -> Import:
 	Raises NotFound, Conflict when it is over.
 	"""
 	held = await work.get(Import, import_id)
-	if held.state == ImportState.RUNNING:
-		# Its row may be locked by the task for long; the wish stands beside it.
-		told = await progress(work, import_id)
-		if told is not None and told.state in ("waiting", "running"):
-			await tasks.cancel(work, progress_key(import_id))
-			return held
+	told = await progress(work, import_id)
+	if told is not None and told.state in ("waiting", "running"):
+		await tasks.cancel(work, progress_key(import_id))
+		if told.state == "running":
+			return held  # the task ends it at its next step
 	held = await work.edit(Import, import_id)
 	if held.state == ImportState.CANCELLED:
 		return held
