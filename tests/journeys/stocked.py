@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from apg.app import make_app
 from apg.capabilities.plm.imports import service as imports
 from apg.contracts.notifications import Message, Priority
-from apg.demo import sustainability
+from apg.demo import rates, sustainability
 from apg.kernel.settings import Settings
 from apg.kernel.testing import TEST_SECRET
 from apg.kernel.work import Work
@@ -30,6 +30,7 @@ PARTS = {
 	"/live",
 	"/manifest.webmanifest",
 	"/metrics",
+	"/openapi.json",
 	"/plm/imports/{import_id}/progress",
 	"/plm/imports/{import_id}/report.csv",
 	"/plm/products/choices",
@@ -112,6 +113,7 @@ def stock(site: Site, name: str = "Northwind Instruments") -> Company:
 	content = files("apg.demo").joinpath("inventree", SET).read_bytes()
 	runtime = site.runtime
 	site.run(imports.import_now(runtime, admin.principal, SET, content, dry_run=False))
+	site.run(rates.load(runtime, admin.principal))
 	site.run(sustainability.load(runtime, admin.principal))
 	company = signed_in(site, admin)
 	ids = company.ids
@@ -146,11 +148,7 @@ def stock(site: Site, name: str = "Northwind Instruments") -> Company:
 
 def _products(company: Company) -> None:
 	send, ids = company.send, company.ids
-	assembly, lines = "", 0
-	for row in send("GET", "/api/v1/plm/products?page_size=100&search=table"):
-		found = send("GET", f"/api/v1/plm/products/{row['product_id']}/structure/lines")
-		if len(found) > lines:
-			assembly, lines = row["product_id"], len(found)
+	assembly = send("GET", "/api/v1/plm/products?search=Doohickey")[0]["product_id"]
 	ids["product_id"] = assembly
 	path = f"/api/v1/plm/products/{assembly}"
 	ids["line_uid"] = send("GET", f"{path}/structure/lines")[0]["line_uid"]
@@ -182,7 +180,7 @@ def _platform(company: Company, engineer: Someone) -> None:
 	link = send("POST", "/api/v1/auth/invitations", invited)
 	ids["invitation"] = _token(link)
 	ids["reset"] = _token(send("POST", f"/api/v1/users/{engineer.user_id}/reset-link"))
-	rate = {"currency": "USD", "date": "2026-01-01", "units_per_eur": 1.08, "source": "Budget 2026"}
+	rate = {"currency": "USD", "date": "2024-01-01", "units_per_eur": 1.08, "source": "Budget 2024"}
 	send("POST", "/api/v1/reference/exchange-rates", rate)
 	ids["seq"] = str(send("GET", "/api/v1/audit?limit=1")[0]["seq"])
 
