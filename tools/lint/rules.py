@@ -98,7 +98,10 @@ def no_http_client(path: Path, tree: ast.Module) -> Iterator[Finding]:
 
 
 def feature_borders(path: Path, tree: ast.Module) -> Iterator[Finding]:
-	"""A feature sees of another only service, schemas and permissions, never its tables."""
+	"""A feature sees of another its services, schemas, permissions and selects, never its edge.
+
+	Tables may be read upwards only (decision 0005): `cycle_of_features` keeps the graph one-way.
+	"""
 	found = re.search(r"src/apg/(capabilities|platform)/(\w+)/(\w+)/\w+\.py$", path.as_posix())
 	if found is None or found[3] in ("shared", "migrations"):
 		return
@@ -115,12 +118,12 @@ def feature_borders(path: Path, tree: ast.Module) -> Iterator[Finding]:
 			continue
 		targets = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
 		for target in targets:
-			if target in ("models", "api", "views", "tasks"):
+			if target in ("api", "views", "tasks", "stream"):
 				yield Finding(
 					path,
 					node.lineno,
 					"feature-borders",
-					f"{feature} may not see {parts[0]}.{target}; ask its service",
+					f"{feature} may not see {parts[0]}.{target}",
 				)
 
 

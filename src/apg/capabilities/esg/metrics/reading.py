@@ -15,8 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from apg.capabilities.esg.measurements.models import Measurement
-from apg.capabilities.esg.metrics.models import Metric, MetricState
+from apg.capabilities.esg.metrics.models import Measurement, Metric, MetricState
 from apg.capabilities.esg.shared.vocabulary import MetricSource
 from apg.kernel.database import AnySelect
 

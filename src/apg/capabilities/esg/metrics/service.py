@@ -2,9 +2,8 @@
 
 from sqlalchemy import exists, select
 
-from apg.capabilities.esg.measurements.models import Measurement
 from apg.capabilities.esg.metrics import reading
-from apg.capabilities.esg.metrics.models import Metric
+from apg.capabilities.esg.metrics.models import Measurement, Metric
 from apg.capabilities.esg.metrics.schemas import MetricIn, MetricPatch, MetricPut
 from apg.capabilities.esg.shared.vocabulary import standing
 from apg.contracts.esg import MetricChanged, MetricCreated
