@@ -29,7 +29,7 @@ Deleting = Annotated[Work, allow(may.PRODUCTS_DELETE)]
 CostsReading = Annotated[Work, allow(may.COSTS_READ)]
 CostsUpdating = Annotated[Work, allow(may.COSTS_UPDATE)]
 
-COST_KINDS = [("purchase", "Purchase price"), ("manual", "Cost by hand"), ("internal", "Own cost")]
+COST_KINDS = [("purchase", "Purchase"), ("manual", "By hand"), ("internal", "Own work")]
 SCHEMES = ["gtin", "mpn", "sku", "erp", "customer"]
 
 

@@ -82,9 +82,9 @@ def _editable(work: Work, frame: dict[str, Any]) -> bool:
 async def _figures(
 	work: Work, head: Any, rolled: Any, context: Context, levels: int
 ) -> dict[str, Any]:
-	summary = await totals.summary(work, head, context.asked, rolled, limit=0)
+	summary = await totals.summary(work, head, context.asked, rolled, limit=1)
 	return {
-		"summary": summary,
+		"summary": page_tree.plain(summary),
 		"context": context,
 		"asked": context.asked,
 		"levels": levels,
