@@ -62,7 +62,7 @@ DDL: tuple[str, ...] = (
 	"create index ix_audit_entries_row on audit_entries (tenant_id, table_name, row_id)",
 	"""
 	create function audit_row() returns trigger language plpgsql security definer
-	set search_path = pg_catalog, public, pg_temp as $$
+	set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as $$
 	declare
 		old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
 		new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
@@ -106,7 +106,7 @@ DDL: tuple[str, ...] = (
 	# first and the last value of the column named, and SHA-256 over the sorted rows.
 	"""
 	create function audit_statement() returns trigger language plpgsql security definer
-	set search_path = pg_catalog, public, pg_temp as $$
+	set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as $$
 	declare
 		told jsonb;
 		owner_id uuid;
