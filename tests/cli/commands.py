@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+# Compiled modules halve the time that each process takes.
+DROPPED = ("DATABASE_URL", "SECRET_KEY", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
 SECONDS = 240.0  # for what takes five on a machine that has nothing else to do
 
 
@@ -21,7 +23,7 @@ def environment(**settings: str) -> dict[str, str]:
 	kept = {
 		name: value
 		for name, value in os.environ.items()
-		if not name.startswith("APG_") and name not in ("DATABASE_URL", "SECRET_KEY", "REDIS_URL")
+		if not name.startswith("APG_") and name not in DROPPED
 	}
 	return kept | settings
 

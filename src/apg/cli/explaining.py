@@ -15,6 +15,14 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 # A server ends, or refuses to write, when it cannot add a segment of 16 MiB to its log.
 FULL = 17 * 2**20
+# A failed connection carries no code, only the server's words, which lc_messages may translate.
+SAID = {
+	"password authentication failed": "28P01",
+	"no pg_hba.conf entry": "28000",
+	'database "': "3D000",
+	"too many clients": "53300",
+	"remaining connection slots": "53300",
+}
 
 
 def free_bytes(place: Path) -> int:
@@ -87,7 +95,8 @@ def _sqlstate(error: BaseException) -> str:
 		state = getattr(one, "sqlstate", None)
 		if isinstance(state, str) and len(state) == 5:
 			return state
-	return ""
+	said = next((str(one) for one in _chain(error) if "FATAL: " in str(one)), "")
+	return next((code for words, code in SAID.items() if words in said), "")
 
 
 def _is_of_database(error: BaseException) -> bool:
@@ -101,7 +110,8 @@ def _of_database(error: BaseException, state: str, settings: Settings | None) ->
 		return no_space(home)
 	last = list(_chain(error))[-1]
 	lines = [line.strip() for line in str(last).splitlines() if line.strip()]
-	reason = (lines[0] if lines else type(last).__name__).removesuffix(".")
+	reason = (lines[0] if lines else type(last).__name__).rpartition("FATAL: ")[2]
+	reason = reason.strip().removesuffix(".")
 	where = place_of(settings.database_url or settings.database_admin_url) if settings else "there"
 	if state == "42501":
 		return Failure(

@@ -51,7 +51,7 @@ def prepare_home(settings: Settings) -> Path:
 		if error.errno in NO_SPACE:
 			raise no_space(home) from error
 		why = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror
-		what = "written" if error.errno in CLOSED and home.is_dir() else "made"
+		what = "written" if error.errno in CLOSED and os.path.isdir(home) else "made"
 		raise Failure(
 			f"The folder {home} cannot be {what}: {why}.",
 			"Set APG_HOME to a folder that this user can write to.",

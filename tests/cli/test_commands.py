@@ -1,0 +1,122 @@
+"""The commands on a running installation: tables, JSON, and what they change."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from apg.cli import app
+from tests.cli.commands import Product, run
+
+pytestmark = pytest.mark.xdist_group("cli")
+COMMANDS = [
+	("run",), ("serve",), ("worker",), ("migrate",), ("doctor",), ("capabilities",), ("demo",),
+	("tenant", "create"), ("user", "create"), ("import", "bom"), ("audit", "verify"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
+	done = CliRunner().invoke(app, [*words, "--help"])
+	assert done.exit_code == 0
+	assert "Example" in done.output
+	assert f"apg {' '.join(words)}" in done.output
+
+
+def test_the_doctor_finds_nothing_to_mend(product: Product) -> None:
+	done = run("doctor", "--json", **product.settings)
+	findings = json.loads(done.stdout)
+	assert [one for one in findings if one["state"] == "bad"] == []
+	assert done.returncode == 0
+	seen = {one["what"] for one in findings}
+	assert seen >= {"disk", "secrets", "clock", "migrations", "roles", "policies", "log horizon",
+		"functions with more rights", "tasks"}  # fmt: skip
+	table = run("doctor", **product.settings).stdout.splitlines()
+	start = table[0].index("state")
+	assert {line[start : start + 4].strip() for line in table[1 : len(findings) + 1]} <= {
+		"ok",
+		"note",
+	}
+
+
+def test_the_doctor_sees_what_is_open(product: Product) -> None:
+	(product.home / "demo.json").chmod(0o644)
+	try:
+		done = run("doctor", "--json", **product.settings)
+	finally:
+		(product.home / "demo.json").chmod(0o600)
+	wrong = [one for one in json.loads(done.stdout) if one["state"] == "bad"]
+	assert [one["what"] for one in wrong] == ["secrets"]
+	assert "chmod 600 demo.json" in wrong[0]["remedy"]
+	assert done.returncode == 1
+
+
+def test_the_verification_claims_no_more_than_is_true(product: Product) -> None:
+	done = run("audit", "verify", "--json", **product.settings)
+	assert done.returncode == 2
+	found = {one["what"]: one["state"] for one in json.loads(done.stdout)}
+	assert found == {"entries": "ok", "recording": "ok", "recorder": "ok", "writers": "ok",
+		"seal": "note"}  # fmt: skip
+
+
+def test_a_company_a_person_and_a_bill_of_materials(product: Product, tmp_path: Path) -> None:
+	settings, url = product.settings, product.demo()["url"]
+	made = run("tenant", "create", "acme", "--name", "Acme Ltd", "--admin", "anna@acme.example",
+		"--json", **settings)  # fmt: skip
+	assert made.returncode == 0, made.stderr
+	anna = json.loads(made.stdout)[0]
+	assert anna["tenant"] == "acme"
+	again = run("tenant", "create", "acme", **settings)
+	assert again.returncode == 1
+	assert "Traceback" not in again.stderr
+	made = run("user", "create", "ben@acme.example", "--tenant", "acme", "--role", "plm_engineer",
+		"--json", **settings)  # fmt: skip
+	assert made.returncode == 0, made.stderr
+	ben = json.loads(made.stdout)[0]
+	for person in (anna, ben):
+		body = {"username": person["username"], "password": person["password"]}
+		answer = httpx.post(f"{url}/auth/login", json=body, trust_env=False)
+		assert answer.status_code == 200, answer.text
+	wrong = run("user", "create", "eve@acme.example", "--tenant", "nowhere", **settings)
+	assert wrong.returncode == 1
+	assert "There is no company nowhere." in wrong.stderr
+	wrong = run(
+		"user", "create", "eve@acme.example", "--tenant", "acme", "--role", "king", **settings
+	)
+	assert wrong.returncode == 1
+	assert "king" in wrong.stderr
+
+	file = tmp_path / "parts.csv"
+	file.write_text("Number,Name,Level,Quantity\nA-1,Pump,0,1\nA-2,Shaft,1,2\n")
+	words = ("import", "bom", str(file), "--tenant", "acme")
+	dry = run(*words, "--dry-run", **settings)
+	assert dry.returncode == 0, dry.stderr
+	assert "Would change" in dry.stdout
+
+	def total() -> int:
+		headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+		page = httpx.get(f"{url}/api/v1/plm/products", headers=headers, trust_env=False)
+		return page.json()["pagination"]["total"]
+
+	assert total() == 0
+	done = run(*words, **settings)
+	assert done.returncode == 0, done.stderr
+	assert total() == 2
+	assert "Nothing to change" in run(*words, **settings).stdout
+	file.write_text("Number,Name,Level,Quantity\nA-1,Pump,0,1\nA-2,Shaft,1,many\n")
+	bad = run(*words, **settings)
+	assert bad.returncode == 1
+	assert "Nothing was imported" in bad.stderr
+	assert total() == 2
+
+
+def test_nothing_stays_to_migrate_and_capabilities_are_listed(product: Product) -> None:
+	done = run("migrate", **product.settings)
+	assert (done.returncode, done.stdout) == (0, "Everything is up to date.\n")
+	listed = json.loads(run("capabilities", "--json", **product.settings).stdout)
+	assert {"product_lifecycle_management", "sustainability_esg_management"} <= {
+		one["name"] for one in listed
+	}
+	assert product.login().status_code == 200
