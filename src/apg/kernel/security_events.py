@@ -88,10 +88,15 @@ async def record(
 				"tenant": principal.tenant_id if principal else tenant_id,
 				"kind": kind,
 				"risk": RISK[kind],
-				"subject": subject or (principal.actor_key if principal else address),
-				"route": route,
+				"subject": _storable(subject or (principal.actor_key if principal else address)),
+				"route": _storable(route),
 				"user": principal.user_id if principal else None,
-				"addr": address,
-				"agent": agent,
+				"addr": _storable(address),
+				"agent": _storable(agent),
 			},
 		)
+
+
+def _storable(text: str) -> str:
+	# What a stranger wrote must not be able to keep its own refusal from being recorded.
+	return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

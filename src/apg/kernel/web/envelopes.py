@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import asyncpg
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -240,14 +241,18 @@ def as_app_error(error: Exception) -> AppError:
 	if isinstance(error, PoolTimeout):
 		return errors.Unavailable(_("All connections are busy; try again in a moment."))
 	if isinstance(error, DBAPIError):
-		return _of_database(error)
+		away = isinstance(error, (OperationalError, InterfaceError))
+		return _of_database(getattr(error.orig, "sqlstate", None) or "", away=away)
+	if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+		# From a hot read, which borrows the driver's own connection.
+		away = isinstance(error, asyncpg.InterfaceError)
+		return _of_database(getattr(error, "sqlstate", None) or "", away=away)
 	if isinstance(error, (OSError, TimeoutError)):
 		return errors.Unavailable()
 	return AppError(_("Something went wrong on our side; it has been recorded."))
 
 
-def _of_database(error: DBAPIError) -> AppError:
-	state = getattr(error.orig, "sqlstate", None) or ""
+def _of_database(state: str, *, away: bool) -> AppError:
 	if state in ("40001", "40P01", "55P03"):
 		return errors.Unavailable(
 			_("Others are changing the same thing; try again."), retry_after=1, code="RETRY"
@@ -265,9 +270,7 @@ def _of_database(error: DBAPIError) -> AppError:
 		return errors.Invalid(_("A text holds a character that cannot be stored."))
 	if state == "22003":
 		return errors.Invalid(_("A number is too large to be stored."))
-	if isinstance(error, (OperationalError, InterfaceError)) or state.startswith(
-		("08", "57P", "53")
-	):
+	if away or state.startswith(("08", "57P", "53")):
 		return errors.Unavailable(_("The database is not reachable right now."))
 	return AppError(_("Something went wrong on our side; it has been recorded."))
 

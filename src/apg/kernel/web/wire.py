@@ -24,12 +24,20 @@ def refused(code: str, sentence: str) -> _CustomError:
 	return _CustomError(code, "{sentence}", {"sentence": sentence})  # pyright: ignore
 
 
+def _plain(text: str) -> str:
+	# Decimal would also read 1_000 and the digits of other scripts.
+	plain = text.strip()
+	if not plain.isascii() or "_" in plain:
+		raise InvalidOperation
+	return plain
+
+
 def parse_amount(value: Any) -> Decimal:
 	"""A Decimal from a JSON number or its text; never by way of a binary float."""
 	if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
 		raise refused("amount", _("Give a number, or a number as text."))
 	try:
-		amount = Decimal(value.strip() if isinstance(value, str) else value)
+		amount = Decimal(_plain(value) if isinstance(value, str) else value)
 	except InvalidOperation:
 		raise refused(
 			"amount", _("This is not a number; write it like 1250.75, without separators.")
@@ -158,9 +166,23 @@ def from_wire(body: bytes) -> Any:
 		raise Malformed(_("{word} is not JSON.", word=word))
 
 	try:
-		return json.loads(body, parse_float=_fraction, parse_constant=refuse, parse_int=_whole)
+		return json.loads(
+			body,
+			parse_float=_fraction,
+			parse_constant=refuse,
+			parse_int=_whole,
+			object_pairs_hook=_once,
+		)
 	except (ValueError, RecursionError):
 		raise Malformed(_("The body is not valid JSON.")) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+	# Whoever reads the first of two equal names sees another body than whoever reads the last.
+	found = dict(pairs)
+	if len(found) < len(pairs):
+		raise Malformed(_("A name stands twice in one object of the body."))
+	return found
 
 
 def _fraction(text: str) -> Decimal:
