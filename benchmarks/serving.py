@@ -151,14 +151,17 @@ def load(
 	seconds: float = 4.0,
 	connections: int = CONNECTIONS,
 	body: str = "",
+	rows: int = 1,
 ) -> Told:
-	"""GET (or POST with a body, in which `{n}` is a running number) as fast as answers come."""
+	"""GET (or POST with a body) as fast as answers come. In the body `{n}` is a running number; in
+	the address `{row}` goes round the last part of the ids 1 to `rows`."""
 	job = {
 		"url": url,
 		"headers": headers or {},
 		"seconds": seconds,
 		"connections": connections,
 		"body": body,
+		"rows": rows,
 	}
 	ended = subprocess.run(
 		[sys.executable, "-m", "benchmarks.serving"],
@@ -173,7 +176,7 @@ def load(
 async def _load(job: dict[str, object]) -> Told:
 	parts = urlsplit(str(job["url"]))
 	path = parts.path + (f"?{parts.query}" if parts.query else "")
-	body = str(job["body"])
+	body, rows = str(job["body"]), int(job["rows"])  # type: ignore[call-overload]
 	lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1", f"Host: {parts.netloc}"]
 	lines += [f"{name}: {value}" for name, value in dict(job["headers"]).items()]  # type: ignore[call-overload]
 	times: list[float] = []
@@ -186,9 +189,10 @@ async def _load(job: dict[str, object]) -> Told:
 		while time.perf_counter() < until:
 			number += 1
 			content = body.replace("{n}", str(number)).encode()
-			head = [*lines, "Content-Type: application/json", f"Content-Length: {len(content)}"]
+			asked = [lines[0].replace("{row}", f"{number % rows + 1:012x}"), *lines[1:]]
+			head = [*asked, "Content-Type: application/json", f"Content-Length: {len(content)}"]
 			started = time.perf_counter()
-			writer.write("\r\n".join(head if body else lines).encode() + b"\r\n\r\n" + content)
+			writer.write("\r\n".join(head if body else asked).encode() + b"\r\n\r\n" + content)
 			top = await reader.readuntil(b"\r\n\r\n")
 			length = next(
 				int(line.split(b":")[1])

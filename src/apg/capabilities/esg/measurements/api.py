@@ -32,7 +32,12 @@ async def record_measurement(
 ) -> Response:
 	row = await service.record(work, metric_id, body)
 	headers = {"Location": f"/api/v1/esg/metrics/{metric_id}/measurements/{row.id}"}
-	return bare(work, await service.read(work, metric_id, row.id), status=201, headers=headers)
+	return bare(
+		work,
+		await service.read(work, metric_id, row.id, row.measurement_date),
+		status=201,
+		headers=headers,
+	)
 
 
 @router.get("", response_model=list[MeasurementOut], summary="List measurements")
@@ -93,7 +98,7 @@ async def put_measurement(
 	work: Annotated[Work, allow(may.MEASUREMENTS_UPDATE)],
 ) -> Response:
 	row = await service.correct(work, metric_id, measurement_id, body)
-	return bare(work, await service.read(work, metric_id, row.id))
+	return bare(work, await service.read(work, metric_id, row.id, row.measurement_date))
 
 
 @router.patch("/{measurement_id}", response_model=MeasurementOut, summary="Correct a part")
@@ -104,7 +109,7 @@ async def patch_measurement(
 	work: Annotated[Work, allow(may.MEASUREMENTS_UPDATE)],
 ) -> Response:
 	row = await service.correct(work, metric_id, measurement_id, body)
-	return bare(work, await service.read(work, metric_id, row.id))
+	return bare(work, await service.read(work, metric_id, row.id, row.measurement_date))
 
 
 @router.delete("/{measurement_id}", status_code=204, summary="Withdraw a measurement")
