@@ -1,6 +1,6 @@
 """Reads for programs and pages alike: who asks, in which currency, and what he gets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date as Date
 from decimal import Decimal
 from typing import Any
@@ -153,8 +153,8 @@ async def export(
 	lot: int = 1,
 	currency: str | None = None,
 	date: Date | None = None,
-) -> tuple[str, Iterator[bytes]]:
-	"""The name of the file and its pieces. Raises NotFound, Invalid."""
+) -> tuple[str, bytes]:
+	"""The name of the file and its content. Raises NotFound, Invalid."""
 	head = await head_of(work, product_id, revision=revision, rule=rule)
 	priced = await _currency(work, currency) if rollup else None
 	most = exporting.MOST_ROWS

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm import permissions as may
@@ -99,9 +98,9 @@ async def read_structure(
 async def export_structure(
 	product_id: Product, work: Reading, query: Annotated[ExportQuery, Query()]
 ) -> Response:
-	name, pieces = await answers.export(work, product_id, **_given(query))
+	name, content = await answers.export(work, product_id, **_given(query))
 	headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-	return StreamingResponse(pieces, media_type=exporting.MEDIA[query.format], headers=headers)
+	return Response(content, media_type=exporting.MEDIA[query.format], headers=headers)
 
 
 @router.get("/structure/lines", response_model=Ok[list[LineOut]], summary="List recorded lines")

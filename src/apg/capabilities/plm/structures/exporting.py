@@ -1,7 +1,7 @@
 """A structure as a file: CSV or XLSX with headings that the import reads back, or JSON."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -30,8 +30,8 @@ MEDIA = {
 }
 
 
-def as_file(head: HeadRow, tree: Tree, form: Format, *, flat: bool) -> Iterator[bytes]:
-	"""The file piece by piece. Raises Invalid when it has more rows than an export holds."""
+def as_file(head: HeadRow, tree: Tree, form: Format, *, flat: bool) -> bytes:
+	"""The whole file. Raises Invalid when it has more rows than an export holds."""
 	if tree.truncated:
 		raise Invalid.one(
 			"depth",
@@ -42,13 +42,13 @@ def as_file(head: HeadRow, tree: Tree, form: Format, *, flat: bool) -> Iterator[
 		)
 	if form is Format.JSON:
 		name = "products" if flat else "lines"
-		return iter((to_wire({"product": head.wire(), name: tree.rows}),))
+		return to_wire({"product": head.wire(), name: tree.rows})
 	headers, rows = _table(head, tree, flat)
 	if form is Format.CSV:
-		return (text.encode() for text in write_csv(rows, headers))
+		return "".join(write_csv(rows, headers)).encode()
 	book = io.BytesIO()
 	write_xlsx(rows, headers, book, title=head.product_number)
-	return iter((book.getvalue(),))
+	return book.getvalue()
 
 
 def file_name(head: HeadRow, form: Format, *, flat: bool) -> str:

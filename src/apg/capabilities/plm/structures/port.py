@@ -136,7 +136,8 @@ def _total(seen: RevisionSnapshot, rolled: RollUp, name: str) -> Fraction:
 	node = structure.index(seen.root)
 	if structure.lines_of(seen.nodes).size > exact.MOST_LINES:
 		return Fraction(float(rolled[name].values[node]))
-	return exact.exact_totals(structure, rolled.figures[name], seen.nodes, 1)[node]
+	figures = rolled.figures[name]
+	return exact.ExactWalk(structure, seen.nodes, 1).totals(figures.exact, figures.stopped)[node]
 
 
 def _reason(seen: RevisionSnapshot, reason: GapReason, item: str, parent: str | None) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -87,12 +88,13 @@ class RolledUp:
 		return structure.descendants(np.array([structure.index(self.root)]))
 
 	@cached_property
-	def _exact(self) -> Mapping[str, exact.Exact] | None:
+	def _exact(self) -> Mapping[str, exact.Ratios] | None:
 		structure = self.snapshot.structure
 		if structure.lines_of(self._below).size > exact.MOST_LINES:
 			return None
+		walk = exact.ExactWalk(structure, self._below, self.lot)
 		return {
-			name: exact.exact_totals(structure, figures, self._below, self.lot)
+			name: walk.totals(figures.exact, figures.stopped)
 			for name, figures in self.rolled.figures.items()
 		}
 
@@ -105,7 +107,7 @@ class RolledUp:
 		if totals.missing[node] and totals.missing[node] == totals.needed[node]:
 			return None
 		if self._exact is not None:
-			return exact.decimal_of(self._exact[name][node] * times, exact.DIGITS)
+			return self._exact[name].decimal(node, exact.DIGITS, times)
 		value = float(totals.values[node]) * float(times)
 		digits = exact.DIGITS - max(0, len(str(int(abs(value)))) - 4)
 		structure = self.snapshot.structure
@@ -114,7 +116,8 @@ class RolledUp:
 
 		def precisely() -> Fraction:
 			figures = self.rolled.figures[name]
-			return exact.exact_totals(structure, figures, self._below, self.lot)[node] * times
+			walk = exact.ExactWalk(structure, self._below, self.lot)
+			return walk.totals(figures.exact, figures.stopped)[node] * times
 
 		return quantise(value, min(exact.DIGITS, digits), precisely)
 
@@ -144,6 +147,39 @@ class RolledUp:
 			return Lack.MASS_UNIT if self.masses.given[node] else Lack.NO_MASS
 		assert self.prices is not None
 		return Lack(str(REASONS[int(self.prices.reason[self.snapshot.item[node]])]))
+
+	def figures_of(self, node: int) -> Mapping[str, Any]:
+		"""What does not depend on where a node stands; worked out once for each."""
+		if node not in self._shown:
+			self._shown[node] = {
+				key: value
+				for name in self.rolled.figures
+				for key, value in (
+					(f"own_{name}", self.own(name, node)),
+					(f"rolled_{name}", self.total(name, node)),
+					(f"{name}_complete", self.complete(name, node)),
+					(f"{name}_lack", self._lack_word(name, node)),
+				)
+			}
+		return self._shown[node]
+
+	def node_of(self, revision_id: str) -> int:
+		"""The node's number; asked for row by row."""
+		if revision_id not in self._places:
+			self._places[revision_id] = self.snapshot.structure.index(revision_id)
+		return self._places[revision_id]
+
+	@cached_property
+	def _places(self) -> dict[str, int]:
+		return {}
+
+	@cached_property
+	def _shown(self) -> dict[int, Mapping[str, Any]]:
+		return {}
+
+	def _lack_word(self, name: str, node: int) -> str | None:
+		lack = self.lack(name, node)
+		return None if lack is None else str(lack)
 
 	def lack_of(self, name: str, gap: Gap) -> Lack:
 		"""The reason behind a gap of a report."""

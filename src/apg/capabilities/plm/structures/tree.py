@@ -101,7 +101,7 @@ async def indented(work: Work, head: HeadRow, asked: Asked) -> Tree:
 		total = None if each is None or above is None else above * each
 		row = _row(line, level, total, [*path, line["line_uid"]])
 		if rolled is not None:
-			row |= figures_of(rolled, rolled.snapshot.structure.index(row["revision_id"]), total)
+			row |= figures_of(rolled, rolled.node_of(row["revision_id"]), total)
 		rows.append(row)
 		if level < asked.depth:
 			below = lines.get(line["revision_id"], [])
@@ -179,16 +179,10 @@ def _row(line: Row, level: int, total: Fraction | None, path: list[str]) -> Row:
 
 def figures_of(rolled: RolledUp, node: int, amount: Fraction | None) -> Row:
 	"""Cost and mass of a row: its own figure, the known total of one, and of all needed here."""
-	found: Row = {}
+	found = dict(rolled.figures_of(node))
 	for name in rolled.rolled.figures:
-		lack = rolled.lack(name, node)
-		found |= {
-			f"own_{name}": rolled.own(name, node),
-			f"rolled_{name}": rolled.total(name, node),
-			f"total_{name}": None if amount is None else rolled.total(name, node, amount),
-			f"{name}_complete": rolled.complete(name, node),
-			f"{name}_lack": None if lack is None else str(lack),
-		}
+		told = amount is not None and found[f"rolled_{name}"] is not None
+		found[f"total_{name}"] = rolled.total(name, node, amount or Fraction(0)) if told else None
 	return found
 
 
@@ -247,7 +241,7 @@ def _amounts(snapshot: Snapshot, root: str, asked: Asked, kept: frozenset[str]) 
 	stopped[structure.indexes(sorted(kept))] = True
 	quantity = Fraction(asked.quantity)
 	if structure.lines_of(below).size <= exact.MOST_LINES:
-		walked = exact.exact_amounts(structure, top, below, asked.lot, stopped)
+		walked = exact.ExactWalk(structure, below, asked.lot).amounts(top, stopped)
 		return lambda node: walked[node] * quantity
 	floats = explode(structure, root, float(quantity), lots=asked.lot, stops=stopped).amounts
 	return lambda node: float(floats[node])

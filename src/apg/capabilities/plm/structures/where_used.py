@@ -187,5 +187,6 @@ def _amounts(
 		return floats.tolist()
 	node = structure.index(item)
 	above = structure.ancestors(np.array([node]))
-	walked = exact.exact_uses(structure, node, above, 1)
-	return [walked[each] for each in nodes.tolist()]
+	walk = exact.ExactWalk(structure, above, 1)
+	found = walk.totals(lambda each: Fraction(int(each == node)))
+	return [found[each] for each in nodes.tolist()]

@@ -1,0 +1,239 @@
+"""Structures out of the database: a tenant of 1,000,000 lines, and a product of 1,700.
+
+The large one is the structure of `bom_rollup`, written past the services; its leaves have prices in two
+currencies and masses. References run beside: the driver's bare COPY of the lines' three columns, and
+the same rows as driver records.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from apg.app import make_runtime
+from apg.capabilities.plm.structures import loading, snapshots
+from apg.capabilities.plm.structures.rollup import COST, MASS, roll_up_product
+from apg.capabilities.plm.structures.rules import Rule, View
+from apg.kernel.principal import Principal
+from apg.kernel.runtime import Runtime
+from apg.kernel.work import Work, open_work
+from benchmarks.bom_rollup import make_columns
+from benchmarks.report import Report
+from benchmarks.serving import Place, installation, load, web
+
+COLUMNS = {
+	"plm_items": "id, tenant_id, number, product_type, unit_of_measure, lifecycle_phase, "
+	"current_revision_id, scope_id, created_at, updated_at",
+	"plm_revisions": "id, tenant_id, item_id, ordinal, label, state, name, mass, mass_unit, "
+	"created_at, updated_at",
+	"plm_item_costs": "id, tenant_id, item_id, kind, valid_from, quantity_break, amount, currency, "
+	"created_at, updated_at",
+	"plm_lines": "id, tenant_id, parent_revision_id, line_uid, find_number, child_item_id, quantity, "
+	"unit, created_at, updated_at",
+}
+NOW = "2026-01-01"
+DAY = date(2026, 3, 2)
+
+
+def an_id(kind: int, number: int) -> str:
+	"""Ids as they are made: the leading part common, the rest counted."""
+	return f"019a2f31-7c55-7d3e-9b{kind:02x}-{number:012x}"
+
+
+class Shape:
+	"""Products by number, and lines as three arrays; numbers from `start` on."""
+
+	def __init__(self, start: int, nodes: int, parent: Any, child: Any, quantity: Any) -> None:
+		self.start, self.nodes = start, nodes
+		self.parent, self.child, self.quantity = parent, child, quantity
+		self.leaf = np.ones(nodes, np.bool_)
+		self.leaf[parent] = False
+
+	def rows(self, tenant: str) -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
+		numbers = range(self.start, self.start + self.nodes)
+		made = [bool(not leaf) for leaf in self.leaf]
+		yield "plm_items", (
+			(an_id(1, n), tenant, f"S-{n:07d}", "manufactured" if assembly else "purchased", "each",
+				"design", an_id(2, n), tenant, NOW, NOW)
+			for n, assembly in zip(numbers, made, strict=True)
+		)  # fmt: skip
+		yield "plm_revisions", (
+			(an_id(2, n), tenant, an_id(1, n), 1, "A", "working", f"Part {n}",
+				None if assembly or n % 33 == 0 else 1 + n % 7, None if assembly or n % 33 == 0 else "g",
+				NOW, NOW)
+			for n, assembly in zip(numbers, made, strict=True)
+		)  # fmt: skip
+		yield "plm_item_costs", (
+			(an_id(3, n), tenant, an_id(1, n), "purchase", NOW, 1, f"0.{1 + n % 997:04d}",
+				"EUR" if n % 3 else "USD", NOW, NOW)
+			for n, assembly in zip(numbers, made, strict=True) if not assembly and n % 37
+		)  # fmt: skip
+		order = np.argsort(self.parent, kind="stable")
+		place = np.zeros(order.size, np.int64)
+		parent = self.parent[order]
+		first = np.flatnonzero(np.diff(parent, prepend=-1))
+		place[first] = np.arange(order.size)[first]
+		find = (np.arange(order.size) - np.maximum.accumulate(place) + 1) * 10
+		ends = zip(
+			parent.tolist(), self.child[order].tolist(), self.quantity[order].tolist(), find.tolist(),
+			strict=True,
+		)  # fmt: skip
+		yield "plm_lines", (
+			(an_id(4, self.start * 100 + row), tenant, an_id(2, self.start + above),
+				an_id(5, self.start * 100 + row), number, an_id(1, self.start + below), each // 10**6,
+				"each", NOW, NOW)
+			for row, (above, below, each, number) in enumerate(ends)
+		)  # fmt: skip
+
+
+def large() -> Shape:
+	ids, parent, child, quantity = make_columns()
+	return Shape(1, ids.size, parent, child, quantity)
+
+
+def small(lines: int = 1_700, start: int = 5_000_000) -> Shape:
+	"""One product: 120 assemblies over six levels, shared; 600 parts."""
+	chance = np.random.default_rng(7)
+	assemblies, leaves = 120, 600
+	parent, child = [], []
+	for node in range(1, assemblies):  # each assembly hangs below an earlier one
+		parent.append(int(chance.integers(max(0, node // 3 - 2), max(1, node // 3 + 1))))
+		child.append(node)
+	while len(parent) < lines:
+		above = int(chance.integers(0, assemblies))
+		below = assemblies + int(chance.integers(0, leaves))
+		parent.append(above)
+		child.append(below)
+	size = len(parent)
+	quantity = chance.integers(1, 9, size) * 1_000_000
+	return Shape(start, assemblies + leaves, np.array(parent), np.array(child), quantity)
+
+
+def fill(place: Place, shape: Shape) -> None:
+	with psycopg.connect(place.admin_url) as connection:
+		cursor = connection.cursor()
+		cursor.execute("set session_replication_role = replica")
+		for table, rows in shape.rows(place.tenant_id):
+			with cursor.copy(f"copy {table} ({COLUMNS[table]}) from stdin") as copy:
+				for row in rows:
+					copy.write_row(row)
+	with psycopg.connect(place.admin_url, autocommit=True) as connection:
+		connection.execute("vacuum analyze plm_items, plm_revisions, plm_item_costs, plm_lines")
+
+
+@asynccontextmanager
+async def reading(runtime: Runtime, place: Place) -> AsyncIterator[Work]:
+	person = Principal(
+		"user", place.tenant_id, place.user_id, "bench",
+		permissions=frozenset({"*"}), enabled=frozenset({"plm"}),
+	)  # fmt: skip
+	async with open_work(runtime, person, action="bench", origin="task", read_only=True) as work:
+		yield work
+
+
+async def best(call: Callable[[], Awaitable[Any]], repeat: int = 5) -> float:
+	"""Milliseconds of the best of some runs."""
+	taken: list[float] = []
+	for _ in range(repeat):
+		started = time.perf_counter()
+		await call()
+		taken.append(time.perf_counter() - started)
+	return min(taken) * 1e3
+
+
+async def whole_tenant(report: Report, place: Place) -> None:
+	runtime = make_runtime(place.settings)
+	bare = (
+		"select parent_revision_id, child_item_id, (quantity * 1000000)::int8 from plm_lines "
+		"where is_plain"
+	)
+
+	async def loaded() -> snapshots.Snapshot:
+		async with reading(runtime, place) as work:
+			columns = await loading.load_whole(work, None, Rule.DEFAULT, View.ENGINEERING)
+			return await snapshots.build(work, columns, None, Rule.DEFAULT, View.ENGINEERING)
+
+	top = (await loaded()).structure
+	root = top.name(top.node_count - 1)
+
+	async def rolled(snapshot: snapshots.Snapshot) -> Any:
+		async with reading(runtime, place) as work:
+			return await roll_up_product(
+				work, snapshot, root, quantity=Decimal(10), currency="EUR", day=DAY
+			)
+
+	async def everything() -> None:
+		found = await rolled(await loaded())
+		for name in (COST, MASS):
+			found.rolled.report(root, name, limit=100)
+
+	async def copied() -> None:
+		async with reading(runtime, place) as work:
+			raw = await (await work.connection()).get_raw_connection()
+			driver: Any = raw.driver_connection
+
+			async def drop(chunk: bytes) -> None:
+				pass
+
+			await driver.copy_from_query(bare, output=drop, format="binary")
+
+	async def records() -> None:
+		async with reading(runtime, place) as work:
+			raw = await (await work.connection()).get_raw_connection()
+			driver: Any = raw.driver_connection
+			await driver.fetch(bare)
+
+	reference, slow = await best(copied), await best(records, 2)
+	taken = await best(everything)
+	snapshot = await loaded()
+	note = f"{snapshot.structure.line_count:,} lines, {snapshot.structure.node_count:,} products"
+	report.row(
+		"structure of a tenant: read, levelled, cost and mass, gaps named", taken, "ms",
+		reference=reference, against="bare COPY of its lines", limit=1000, note=note,
+	)  # fmt: skip
+	report.row(
+		"reading it alone", await best(loaded), "ms",
+		reference=slow, against="its lines as driver records", at_least=1,
+	)  # fmt: skip
+	report.row("rolling the kept one up, prices read anew", await best(lambda: rolled(snapshot)), "ms")
+	await runtime.engine.dispose()
+
+
+def one_product(report: Report, place: Place, shape: Shape) -> None:
+	root = an_id(1, shape.start)
+	leaf = an_id(1, shape.start + 120)
+	with web(place, "apg.app:make_app", workers=1) as address:
+		product = f"{address}/api/v1/plm/products/{root}"
+		lines = f"{shape.parent.size:,} lines below, all levels"
+		for words, path, limit, note in (
+			("the first level of its structure", "/structure", 150, ""),
+			("its whole structure", "/structure?depth=50", 300, lines),
+			("its whole structure with cost and mass", "/structure?depth=50&rollup=true", 300, lines),
+			("its flat list with cost and mass", "/structure?flat=true&rollup=true", 300, ""),
+			("its roll-up", "/rollup", 300, ""),
+			("its export as CSV", "/structure/export", None, ""),
+		):
+			load(product + path, place.headers, seconds=0.5, connections=1)
+			told = load(product + path, place.headers, seconds=3, connections=1)
+			report.row(f"product of 1,700 lines: {words}", told.p50, "ms", limit=limit,
+				note=f"{note}{'; ' if note else ''}p95 {told.p95:.0f} ms, {told.failed} failed")  # fmt: skip
+		used = f"{address}/api/v1/plm/products/{leaf}/where-used"
+		told = load(used, place.headers, seconds=2, connections=1)
+		report.row("where one of its parts is used", told.p50, "ms", limit=300,
+			note=f"{told.failed} failed")  # fmt: skip
+
+
+def run(report: Report) -> None:
+	with installation() as place:
+		product = small()
+		fill(place, product)
+		one_product(report, place, product)
+		tenant = large()
+		fill(place, tenant)
+		asyncio.run(whole_tenant(report, place))
