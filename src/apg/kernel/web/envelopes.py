@@ -296,6 +296,8 @@ def problems_of(items: Iterable[Any]) -> list[Problem]:
 
 def _sentence(item: Any) -> str:
 	kind, context = item.get("type"), item.get("ctx") or {}
+	if kind in ("too_short", "too_long") and isinstance(item.get("input"), str):
+		kind = f"string_{kind}"  # a text whose length is looked at after other checks
 	if kind == "missing":
 		return _("This field is required.")
 	if kind == "extra_forbidden":

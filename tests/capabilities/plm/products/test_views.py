@@ -136,6 +136,7 @@ async def test_create_keeps_what_was_typed_and_says_what_is_wrong(desk: Desk) ->
 	assert 'value="Pu"' in refused.text
 	assert 'value="a, b"' in refused.text
 	assert refused.text.count("is-wrong") == 2
+	assert "Give at least 3 characters." in refused.text
 	assert 'href="#field-mass"' in refused.text
 	assert "<html" not in refused.text  # the form alone
 	listed = await desk.shop.call("GET", "/api/v1/plm/products")

@@ -12,7 +12,7 @@ from apg.capabilities.plm.shared.designators import format_designators
 from apg.capabilities.plm.structures import answers, page_tree
 from apg.contracts.identity import Identity
 from apg.kernel.database import load_json
-from apg.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from apg.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from apg.kernel.texts import _
 from apg.kernel.web.forms import blank_as_none, checked, typed
 from apg.kernel.web.guarded_route import Router, allow
@@ -95,15 +95,36 @@ def _shown(field: str, value: Any) -> Any:
 	return value
 
 
+async def _opening(work: Work, product_id: str, form: FormState, status: int = 200) -> Response:
+	product = await framing.product_of(work, product_id)
+	return show(
+		work,
+		"plm/revisions/open.html",
+		status=status,
+		block="question" if status != 200 else None,
+		product=product,
+		base=f"/plm/products/{product_id}",
+		form=form,
+	)
+
+
+@router.get("/revisions/new")
+async def opening_page(product_id: str, work: Updating) -> Response:
+	return await _opening(work, product_id, FormState.of({}))
+
+
 @router.post("/revisions")
 async def open_revision(product_id: str, request: Request, work: Updating) -> Response:
 	values = await typed(request, work)
 	work.if_match = work.if_match or '""'
-	made = await service.open_revision(
-		work,
-		product_id,
-		checked(RevisionIn, blank_as_none({"revision": values.get("revision", "")})),
-	)
+	try:
+		given = checked(RevisionIn, blank_as_none({"revision": values.get("revision", "")}))
+		made = await service.open_revision(work, product_id, given)
+	except (Invalid, Conflict, PreconditionFailed) as refused:
+		await work.close()
+		problems = refused.problems or (Problem("", refused.message, refused.code.lower()),)
+		error = Invalid(refused.message, problems=problems)
+		return await _opening(work, product_id, FormState.refused(values, error), refused.status)
 	text = _("Revision {label} is open.", label=made.label)
 	return lead_to(work, f"/plm/products/{product_id}?revision={made.id}", text=text)
 

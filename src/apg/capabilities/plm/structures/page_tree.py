@@ -175,9 +175,10 @@ async def children_of(
 def _times(text: str) -> Fraction | None:
 	"""How many of the parent are needed; an address that says nothing readable says nothing."""
 	try:
-		return Fraction(Decimal(text)) if len(text) < 80 else None
-	except (ArithmeticError, ValueError):
+		times = Decimal(text if len(text) < 80 else "NaN")
+	except ArithmeticError:
 		return None
+	return Fraction(times) if times.is_finite() and -40 < times.adjusted() < 40 else None
 
 
 def _key(path: list[str]) -> str:
