@@ -9,7 +9,6 @@ from apg.kernel.database import role_url
 from apg.kernel.keys import RootKey
 from apg.kernel.migrating import admin_engine
 from apg.kernel.roles import role_password
-
 from benchmarks.reference_app import make_functions
 from benchmarks.report import Report
 from benchmarks.serving import Place, installation, load, wait_for, web
@@ -64,13 +63,15 @@ def run(report: Report) -> None:
 			load(f"{address}/list/items", seconds=1)
 			list_reference = load(f"{address}/list/items")
 			one_reference = load(f"{address}/one/items/{one}")
-		with web(place, "apg.cli.processes:web_app") as address:
+		with web(place, "benchmarks.esg:app") as address:
 			products = f"{address}/api/v1/plm/products"
 			load(f"{products}?page_size=50", place.headers, seconds=1)
 			listed = load(f"{products}?page_size=50", place.headers)
 			single = load(f"{products}/{one}", place.headers)
 			fill(place, ROWS + 1, MANY)
-			search = load(f"{products}?search=number%2099&page_size=50", place.headers, connections=1)
+			search = load(
+				f"{products}?search=number%2099&page_size=50", place.headers, connections=1
+			)
 		report.row(
 			"list of 50 products of 10,000", listed.rps, "rps",
 			reference=list_reference.rps, against="one SQL call in FastAPI",
@@ -97,7 +98,9 @@ def _worker(report: Report, place: Place) -> None:
 	try:
 		wait_for(f"http://127.0.0.1:{port}/live")
 		report.row("web process starts", time.perf_counter() - started, "s", limit=2)
-		load(f"http://127.0.0.1:{port}/api/v1/plm/products", place.headers, seconds=1, connections=2)
+		load(
+			f"http://127.0.0.1:{port}/api/v1/plm/products", place.headers, seconds=1, connections=2
+		)
 		with open(f"/proc/{child.pid}/status") as file:
 			resident = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 		report.row("its resident memory after requests", resident / 1024, "MB", limit=150)

@@ -1,7 +1,7 @@
 """What benchmarks of the web need: an installation of their own, real processes, a load.
 
 	with installation() as place:                      # embedded PostgreSQL, migrated, one company
-		with web(place, "apg.cli.processes:web_app") as address:
+		with web(place, "benchmarks.esg:app") as address:
 			told = load(address + "/api/v1/…", place.headers, seconds=4)
 
 The load runs in a process of its own on the same cores, over keep-alive connections.
@@ -81,9 +81,9 @@ def installation() -> Generator[Place]:
 async def _company(settings: Settings, admin_url: str) -> Place:
 	from contextlib import AsyncExitStack
 
-	from apg.platform.auth import starting as auth
-
 	from tests.people import make_person, make_tenant
+
+	from apg.platform.auth import starting as auth
 
 	async with AsyncExitStack() as stack:
 		runtime = make_runtime(settings)

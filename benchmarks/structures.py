@@ -201,7 +201,9 @@ async def whole_tenant(report: Report, place: Place) -> None:
 		"reading it alone", await best(loaded), "ms",
 		reference=slow, against="its lines as driver records", at_least=1,
 	)  # fmt: skip
-	report.row("rolling the kept one up, prices read anew", await best(lambda: rolled(snapshot)), "ms")
+	report.row(
+		"rolling the kept one up, prices read anew", await best(lambda: rolled(snapshot)), "ms"
+	)
 	await runtime.engine.dispose()
 
 
@@ -214,7 +216,12 @@ def one_product(report: Report, place: Place, shape: Shape) -> None:
 		for words, path, limit, note in (
 			("the first level of its structure", "/structure", 150, ""),
 			("its whole structure", "/structure?depth=50", 300, lines),
-			("its whole structure with cost and mass", "/structure?depth=50&rollup=true", 300, lines),
+			(
+				"its whole structure with cost and mass",
+				"/structure?depth=50&rollup=true",
+				300,
+				lines,
+			),
 			("its flat list with cost and mass", "/structure?flat=true&rollup=true", 300, ""),
 			("its roll-up", "/rollup", 300, ""),
 			("its export as CSV", "/structure/export", None, ""),
