@@ -143,6 +143,7 @@ async def export(
 	*,
 	format: exporting.Format,
 	flat: bool = False,
+	raw: bool = False,
 	revision: str | None = None,
 	rule: Rule = Rule.DEFAULT,
 	view: View = View.ENGINEERING,
@@ -164,7 +165,7 @@ async def export(
 	else:
 		found = await tree.indented(work, head, asked)
 	name = exporting.file_name(head, format, flat=flat)
-	return name, exporting.as_file(head, found, format, flat=flat)
+	return name, exporting.as_file(head, found, format, flat=flat, raw=raw)
 
 
 async def lines(work: Work, product_id: str, revision: str | None = None) -> bytes:

@@ -64,6 +64,7 @@ class ExportQuery(_Priced):
 	whole: Annotated[list[IdText], Field(max_length=200)] = Field(default_factory=list)
 	rollup: bool = False
 	format: Format = Format.CSV
+	raw: bool = Field(default=False, description="for machines: CSV without the guard of formulas")
 
 
 class RollUpQuery(_Priced):

@@ -30,8 +30,11 @@ MEDIA = {
 }
 
 
-def as_file(head: HeadRow, tree: Tree, form: Format, *, flat: bool) -> bytes:
-	"""The whole file. Raises Invalid when it has more rows than an export holds."""
+def as_file(head: HeadRow, tree: Tree, form: Format, *, flat: bool, raw: bool = False) -> bytes:
+	"""The whole file; `raw` leaves the guard of formulas out of a CSV.
+
+	Raises Invalid when it has more rows than an export holds.
+	"""
 	if tree.truncated:
 		raise Invalid.one(
 			"depth",
@@ -45,7 +48,7 @@ def as_file(head: HeadRow, tree: Tree, form: Format, *, flat: bool) -> bytes:
 		return to_wire({"product": head.wire(), name: tree.rows})
 	headers, rows = _table(head, tree, flat)
 	if form is Format.CSV:
-		return "".join(write_csv(rows, headers)).encode()
+		return "".join(write_csv(rows, headers, raw=raw)).encode()
 	book = io.BytesIO()
 	write_xlsx(rows, headers, book, title=head.product_number)
 	return book.getvalue()
