@@ -142,7 +142,6 @@ def _write(connection: Any, history: History, models: dict[str, Any], message: s
 	path = history.folder / "versions" / f"{number}_{message.replace(' ', '_')}.py"
 	path.write_text(
 		f'"""{message.capitalize()}."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n'
-		"from sqlalchemy import Text\n"
 		"from sqlalchemy.dialects import postgresql\n\nfrom apg.kernel.tenancy import protect\n\n"
 		f'revision = "{number}"\ndown_revision = {before}\n\n\ndef upgrade() -> None:\n{body}\n'
 	)
