@@ -2,7 +2,6 @@
 
 import httpx
 from fastapi import FastAPI
-
 from tests.people import Person
 
 
@@ -26,10 +25,22 @@ async def test_plm(client: httpx.AsyncClient) -> None:
 async def test_active_metrics_are_counted(
 	client: httpx.AsyncClient, app: FastAPI, alice: Person
 ) -> None:
-	body = {"name": "Water", "code": "WATER", "metric_type": "environmental", "category": "water", "unit": "count"}
-	assert (await client.post("/api/v1/esg/metrics", headers=alice.headers, json=body)).status_code == 201
+	body = {
+		"name": "Water",
+		"code": "WATER",
+		"metric_type": "environmental",
+		"category": "water",
+		"unit": "count",
+	}
+	assert (
+		await client.post("/api/v1/esg/metrics", headers=alice.headers, json=body)
+	).status_code == 201
 	told, _kind = await app.state.observer.render()
-	lines = [line for line in told.decode().splitlines() if line.startswith("esg_active_metrics_total{")]
-	assert any('metric_type="environmental"' in line and float(line.split()[-1]) >= 1 for line in lines)
+	lines = [
+		line for line in told.decode().splitlines() if line.startswith("esg_active_metrics_total{")
+	]
+	assert any(
+		'metric_type="environmental"' in line and float(line.split()[-1]) >= 1 for line in lines
+	)
 	assert "esg_requests_total{" in told.decode()
 	assert "esg_request_duration_seconds_bucket{" in told.decode()

@@ -80,7 +80,15 @@ def test_an_event_is_as_it_was_promised(name: str) -> None:
 def test_events_name_ids_states_and_figures_only(name: str) -> None:
 	"""Never a person's name, an address or free text: the log is kept and sent on."""
 	for field in EVENTS[name].model_fields:
-		for word in ("email", "phone", "password", "comment", "description", "display_name", "note"):
+		for word in (
+			"email",
+			"phone",
+			"password",
+			"comment",
+			"description",
+			"display_name",
+			"note",
+		):
 			assert word not in field, f"{name}.{field}"
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-
 from tests.platform.cast import by
 
 PRODUCTS = "/api/v1/plm/products"

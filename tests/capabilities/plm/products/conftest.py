@@ -2,7 +2,6 @@
 
 import httpx
 import pytest
-
 from tests.capabilities.plm.workshop import Workshop
 from tests.platform.cast import api, cast, desk_app
 
