@@ -32,7 +32,8 @@ const locale = (): string => document.documentElement.lang || "en";
 const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const still = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const number = (value: number): string => new Intl.NumberFormat(locale(), { maximumSignificantDigits: 6 }).format(value);
-const compact = (value: number): string => new Intl.NumberFormat(locale(), { notation: Math.abs(value) >= 1e5 ? "compact" : "standard", maximumSignificantDigits: 4 }).format(value);
+/** A tick of an axis; all ticks of one axis are written in the same way, by its largest. */
+const tick = (value: number, largest: number): string => new Intl.NumberFormat(locale(), { notation: largest >= 1e5 ? "compact" : "standard", maximumSignificantDigits: 4 }).format(value);
 const day = (value: number, form: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat(locale(), { timeZone: "UTC", ...form }).format(value);
 const symbol = (unit = ""): string => unit.replace("CO2", "CO₂");
 
@@ -161,7 +162,7 @@ function make(canvas: HTMLCanvasElement, data: Data): Chart {
 					beginAtZero: data.zero ?? data.type === "bar",
 					grid: { color: colour("--line") },
 					border: { display: false },
-					ticks: { maxTicksLimit: 6, callback: (value) => compact(Number(value)) },
+					ticks: { maxTicksLimit: 6, callback: (value, _n, ticks) => tick(Number(value), Math.max(...ticks.map((one) => Math.abs(one.value)))) },
 				},
 			},
 			plugins: {

@@ -138,6 +138,7 @@ def test_nothing_stored_runs(window: Watched, company: Company, path: str) -> No
 		assert answer.status == STATUS.get(address, 200), address
 		settled(page)
 		page.set_viewport_size({"width": 390, "height": 900})
+		page.wait_for_timeout(150)  # a chart follows its frame a moment later
 		assert_fits(page)  # the longest of words too
 		page.set_viewport_size({"width": 1440, "height": 900})
 		assert_fits(page)
