@@ -19,7 +19,7 @@ from apg.kernel.composition import Composition, CompositionError
 from apg.kernel.errors import AppError
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
-from apg.kernel.texts import add_catalogue
+from apg.kernel.texts import add_catalogue, locale_of_moment
 from apg.kernel.web.assets import Assets, root_files
 from apg.kernel.web.authentication import (
 	AuthenticationMiddleware,
@@ -209,7 +209,7 @@ def _frame(subject: Any, composition: Composition) -> Frame:
 		csrf_token=session.csrf if session else "",
 		request_id=str(scope.get("state", {}).get("request_id", "")),
 		version="1.0",
-		locale=principal.locale if principal else "en",
+		locale=principal.locale if principal else locale_of_moment.get(),
 		headers=headers,
 	)
 

@@ -14,7 +14,22 @@ def add_catalogue(folder: Path) -> None:
 	"""Adds a `locales` folder (`<locale>/LC_MESSAGES/apg.mo`); mounting calls it per capability."""
 	if folder.is_dir() and folder not in _folders:
 		_folders.append(folder)
-		_catalogue.cache_clear()
+		forget()
+
+
+def forget() -> None:
+	"""Reads the catalogues again when they are next asked for."""
+	_catalogue.cache_clear()
+	known_locale.cache_clear()
+
+
+@lru_cache(maxsize=64)
+def known_locale(text: str) -> str:
+	"""A language that somebody asked for, if there is a catalogue of it; else the default."""
+	if not (text.isascii() and text.isalpha() and len(text) <= 3):
+		return DEFAULT_LOCALE
+	found = any((folder / text / "LC_MESSAGES" / "apg.mo").is_file() for folder in _folders)
+	return text if found else DEFAULT_LOCALE
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ from apg.kernel import security_events
 from apg.kernel.errors import AppError, PermissionDenied, TooLarge, Unauthenticated
 from apg.kernel.principal import Authenticator, Credential, Principal
 from apg.kernel.runtime import Runtime
-from apg.kernel.texts import _, locale_of_moment
+from apg.kernel.texts import _, known_locale, locale_of_moment
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 scope_of_moment: ContextVar[Scope | None] = ContextVar("scope_of_moment", default=None)
@@ -131,6 +131,7 @@ class AuthenticationMiddleware:
 		address = str(scope.get("state", {}).get("client_address", ""))
 		budget: Budget | None = runtime.state.get("budget")
 		opened = self.openings.is_open(method, path)
+		locale_of_moment.set(_accepted_locale(headers))  # a refusal is read by somebody too
 		credential = credential_of(headers, runtime, scope)
 		principal: Principal | None = None
 		if credential is not None:
@@ -146,8 +147,6 @@ class AuthenticationMiddleware:
 		if principal is not None:
 			locale_of_moment.set(principal.locale)
 			_same_tenant(headers, principal)
-		else:
-			locale_of_moment.set(_accepted_locale(headers))
 		if credential is not None and credential.kind == "cookie":
 			# A public form (sign in and out, reset, invitation) checks its own token in its body.
 			_same_site(scope, headers, None if opened else principal, runtime, method)
@@ -203,9 +202,8 @@ def credential_of(headers: Headers, runtime: Runtime, scope: Scope) -> Credentia
 
 
 def _accepted_locale(headers: Headers) -> str:
-	return (
-		headers.get("accept-language", "en").split(",")[0].split(";")[0].split("-")[0][:8] or "en"
-	)
+	first = headers.get("accept-language", "").split(",")[0]
+	return known_locale(first.split(";")[0].split("-")[0].strip().lower())
 
 
 class TenantMismatch(PermissionDenied):
