@@ -66,9 +66,9 @@ PRODUCTS = ListSpec(
 			"lacking",
 			"Lacking",
 			"choice",
-			[("cost", "Without a cost of its own"), ("mass", "Without a mass of its own")],
+			[("cost", "No cost of its own"), ("mass", "No mass of its own")],
 		),
-		Filter("tags", "Tags, with commas"),
+		Filter("tags", "Tags"),
 		Filter("cost_min", "Cost from", "number"),
 		Filter("cost_max", "to", "number"),
 	),
@@ -81,7 +81,7 @@ def offered(work: Work) -> ListSpec:
 	"""What this person may ask of the list: no costs for whoever may not see them."""
 	if work.principal.may(COSTS_READ):
 		return PRODUCTS
-	lacking = Filter("lacking", "Lacking", "choice", [("mass", "Without a mass of its own")])
+	lacking = Filter("lacking", "Lacking", "choice", [("mass", "No mass of its own")])
 	return replace(
 		PRODUCTS,
 		columns=tuple(one for one in PRODUCTS.columns if one.name not in COSTS),
