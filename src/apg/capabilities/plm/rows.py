@@ -7,9 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+	ARRAY,
+	ColumnClause,
+	Table,
+	Text,
+	any_,
+	cast,
+	column,
+	func,
+	insert,
+	literal,
+	select,
+	update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
-from apg.kernel.database import id_type
+from apg.kernel.database import dump_json, id_type
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.work import Work
 
@@ -46,17 +60,42 @@ def _stamped(work: Work, row: Mapping[str, Any], now: datetime) -> dict[str, Any
 	}
 
 
-async def _run(work: Work, statement: Any, rows: Any = None) -> None:
+async def _run(work: Work, statement: Any) -> None:
 	# By the connection itself: what the session still holds goes first, then many rows at once.
 	await work.flush()
-	await (await work.connection()).execute(statement, rows)
+	await (await work.connection()).execute(statement)
+
+
+def _given(table: Table, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
+	"""The rows as a table of the statement: one array a column. One statement is parsed and planned
+	once, and triggers that run once a statement run once."""
+	arrays: list[Any] = []
+	columns: list[ColumnClause[Any]] = []
+	for name in names:
+		kind = table.c[name].type
+		values = [row[name] for row in rows]
+		if isinstance(kind, JSONB):
+			values = [None if value is None else dump_json(value) for value in values]
+			kind = Text()
+		arrays.append(literal(values, ARRAY(kind)))
+		columns.append(column(name, kind))
+	return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+
+
+def _taken(table: Table, given: Any, name: str) -> Any:
+	kind = table.c[name].type
+	return cast(given.c[name], kind) if isinstance(kind, JSONB) else given.c[name]
 
 
 async def insert_rows(work: Work, entity: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
 	"""All rows in one statement, stamped like rows of the session. Every row names the same columns."""
-	if rows:
-		now = utc_now()
-		await _run(work, insert(entity.__table__), [_stamped(work, row, now) for row in rows])
+	if not rows:
+		return
+	table, now = entity.__table__, utc_now()
+	names = list(_stamped(work, rows[0], now))
+	given = _given(table, [_stamped(work, row, now) for row in rows], names)
+	select_all = select(*(_taken(table, given, name) for name in names))
+	await _run(work, insert(table).from_select(names, select_all, include_defaults=False))
 
 
 async def update_rows(
@@ -65,30 +104,18 @@ async def update_rows(
 	"""Sets columns of rows by id; version and stamps move with them, also where no column is named.
 	Rows with the same columns go in one statement."""
 	table = entity.__table__
-	alike: dict[tuple[str, ...], list[str]] = {}
-	for row_id, values in changes.items():
-		alike.setdefault(tuple(sorted(values)), []).append(row_id)
-	for columns, row_ids in alike.items():
-		statement = (
-			update(table)
-			.where(table.c.id == bindparam("row_id"))
-			.values(
-				{name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
-				| {
-					"version": table.c.version + 1,
-					"updated_at": utc_now(),
-					"updated_by": work.principal.user_id,
-				}
-			)
-		)
-		await _run(
-			work,
-			statement,
-			[
-				{"row_id": row_id} | {f"new_{name}": changes[row_id][name] for name in columns}
-				for row_id in row_ids
-			],
-		)
+	alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+	for row_id, values in sorted(changes.items()):
+		alike.setdefault(tuple(sorted(values)), []).append({"id": row_id, **values})
+	for names, rows in alike.items():
+		given = _given(table, rows, ("id", *names))
+		stamps = {
+			"version": table.c.version + 1,
+			"updated_at": utc_now(),
+			"updated_by": work.principal.user_id,
+		}
+		values = {name: _taken(table, given, name) for name in names}
+		await _run(work, update(table).where(table.c.id == given.c.id).values(values | stamps))
 
 
 async def delete_rows(work: Work, entity: type[Any], row_ids: Sequence[str]) -> None:

@@ -16,7 +16,8 @@ from apg.capabilities.plm.imports import service
 from apg.capabilities.plm.imports.applying import carry_out
 from apg.capabilities.plm.imports.files import Options, read_file
 from apg.capabilities.plm.imports.models import ImportHasProblems, ImportState, PreviewStale
-from apg.capabilities.plm.imports.planning import Plan, make_plan
+from apg.capabilities.plm.imports.planning import make_plan
+from apg.capabilities.plm.imports.plans import Plan
 from apg.capabilities.plm.imports.readers import Kind
 from apg.capabilities.plm.imports.schemas import ImportOptions, ImportPatch
 from apg.capabilities.plm.products import bulk
@@ -33,7 +34,14 @@ from apg.kernel.work import open_work
 SET = (
 	files("apg.demo").joinpath("inventree", "inventree_demo_2024-02-28_parts_bom.json").read_bytes()
 )
-TABLES = ["plm_items", "plm_revisions", "plm_identifiers", "plm_item_costs", "plm_lines", "plm_line_substitutes"]
+TABLES = [
+	"plm_items",
+	"plm_revisions",
+	"plm_identifiers",
+	"plm_item_costs",
+	"plm_lines",
+	"plm_line_substitutes",
+]
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 from apg.capabilities.plm.imports.differences import Change, Kind, LineDiff, PartDiff
 from apg.capabilities.plm.imports.matching import identity
 from apg.capabilities.plm.imports.neutral import ImportedIdentifier, ImportedPart, ImportedPrice
-from apg.capabilities.plm.imports.planning import Plan, in_revision, make_plan
+from apg.capabilities.plm.imports.planning import make_plan
+from apg.capabilities.plm.imports.plans import Plan, in_revision
 from apg.capabilities.plm.imports.recording import KINDS, price_lists
 from apg.capabilities.plm.products import bulk as products
 from apg.capabilities.plm.products.bulk import PartWrites, RecordedPart

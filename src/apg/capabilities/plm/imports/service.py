@@ -2,10 +2,9 @@
 
 from asyncio import to_thread
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from apg.capabilities.plm.imports import reading, spool
 from apg.capabilities.plm.imports.applying import Report, carry_out
@@ -20,17 +19,15 @@ from apg.capabilities.plm.imports.files import (
 from apg.capabilities.plm.imports.models import (
 	OVER,
 	Import,
-	ImportChange,
-	ImportProblem,
 	ImportState,
 	PreviewStale,
 )
-from apg.capabilities.plm.imports.planning import Plan, described, make_plan
+from apg.capabilities.plm.imports.noting import note
+from apg.capabilities.plm.imports.planning import make_plan
+from apg.capabilities.plm.imports.plans import Plan
 from apg.capabilities.plm.imports.readers import Kind, Unreadable
-from apg.capabilities.plm.imports.recording import UNSTORABLE
 from apg.capabilities.plm.imports.schemas import ImportOptions, ImportPatch
 from apg.capabilities.plm.imports.spool import Kept
-from apg.capabilities.plm.rows import insert_rows
 from apg.kernel import tasks
 from apg.kernel.errors import Conflict, Gone
 from apg.kernel.json_rows import One, Page
@@ -143,68 +140,8 @@ async def preview(work: Work, held: Import, content: bytes | None = None) -> Pla
 	content = await content_of(work, held) if content is None else content
 	read = await _read(held, content)
 	plan = await make_plan(work, read.bom, read.source)
-	await _note(work, held, read, plan)
+	await note(work, held, read, plan)
 	return plan
-
-
-async def _note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
-	held.preview = storable(
-		{
-			"columns": read.columns,
-			"sample": read.sample,
-			"shape": read.shape,
-			"notes": list(plan.bom.notes),
-		}
-	)
-	held.options = {**held.options, "source": plan.source}
-	held.counts = plan.counts()
-	held.problem_count = len(plan.errors)
-	held.warning_count = len(plan.problems) - len(plan.errors)
-	held.fingerprint = plan.fingerprint
-	held.failure = None
-	held.previewed_at = utc_now()
-	held.state = ImportState.PREVIEWED
-	await work.flush()
-	for entity in (ImportChange, ImportProblem):
-		await work.execute(
-			delete(entity)
-			.where(entity.import_id == held.id)
-			.execution_options(bulk=True, synchronize_session=False)
-		)
-	await insert_rows(
-		work, ImportChange, [{"import_id": held.id, **storable(row)} for row in described(plan)]
-	)
-	await insert_rows(
-		work,
-		ImportProblem,
-		[
-			{
-				"import_id": held.id,
-				"place": place,
-				"severity": each.severity.value,
-				"row_number": each.row,
-				"column_name": storable(each.column),
-				"value": storable(each.value),
-				"reason": storable(each.reason),
-				"remedy": storable(each.remedy),
-			}
-			for place, each in enumerate(plan.problems)
-		],
-	)
-
-
-def storable(value: Any) -> Any:
-	"""The value with a mark for each character that the database cannot hold: what a file says is
-	shown even where it cannot be taken over."""
-	match value:
-		case str():
-			return UNSTORABLE.sub("\ufffd", value)
-		case dict():
-			return {storable(k): storable(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
-		case list():
-			return [storable(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
-		case _:
-			return value
 
 
 async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
@@ -328,7 +265,17 @@ async def import_now(
 	read = await to_thread(read_file, content, kind, Options(), {})
 	async with open_work(runtime, principal, action=ACTION, origin="cli") as work:
 		plan = await make_plan(work, read.bom, read.source, lock=not dry_run)
-		problems = [asdict(each) for each in plan.problems]
+		problems = [
+			{
+				"severity": each.severity.value,
+				"row": each.row,
+				"column": each.column,
+				"value": each.value,
+				"reason": each.reason,
+				"remedy": each.remedy,
+			}
+			for each in plan.problems
+		]
 		result: dict[str, Any] = {"problems": problems, "counts": plan.counts()}
 		if dry_run or (plan.diff.empty and not plan.errors):
 			accepted = not plan.errors and not dry_run
@@ -346,7 +293,7 @@ async def import_now(
 		kept = await spool.keep(home, tenant_id, pieces(content), runtime.settings.upload_limit)
 		held.file_sha256 = kept.sha256
 		await work.flush()
-		await _note(work, held, read, plan)
+		await note(work, held, read, plan)
 		if not plan.errors:
 			await carry_out(work, plan)
 			_finish(work, held, ImportState.DONE)

@@ -1,0 +1,73 @@
+"""Writes down what a preview found: counts, problems and changes, as a person will read them."""
+
+from typing import Any
+
+from sqlalchemy import delete
+
+from apg.capabilities.plm.imports.files import FileRead
+from apg.capabilities.plm.imports.models import Import, ImportChange, ImportProblem, ImportState
+from apg.capabilities.plm.imports.plans import Plan
+from apg.capabilities.plm.imports.recording import UNSTORABLE
+from apg.capabilities.plm.imports.showing import described
+from apg.capabilities.plm.rows import insert_rows
+from apg.kernel.stamps import utc_now
+from apg.kernel.work import Work
+
+
+async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
+	"""The import is previewed; what an earlier preview found is replaced."""
+	held.preview = storable(
+		{
+			"columns": read.columns,
+			"sample": read.sample,
+			"shape": read.shape,
+			"notes": list(plan.bom.notes),
+		}
+	)
+	held.options = {**held.options, "source": plan.source}
+	held.counts = plan.counts()
+	held.problem_count = len(plan.errors)
+	held.warning_count = len(plan.problems) - len(plan.errors)
+	held.fingerprint = plan.fingerprint
+	held.failure = None
+	held.previewed_at = utc_now()
+	held.state = ImportState.PREVIEWED
+	await work.flush()
+	for entity in (ImportChange, ImportProblem):
+		await work.execute(
+			delete(entity)
+			.where(entity.import_id == held.id)
+			.execution_options(bulk=True, synchronize_session=False)
+		)
+	await insert_rows(
+		work, ImportChange, [{"import_id": held.id, **storable(row)} for row in described(plan)]
+	)
+	await insert_rows(
+		work,
+		ImportProblem,
+		[
+			{
+				"import_id": held.id,
+				"place": place,
+				"severity": each.severity.value,
+				"row_number": each.row,
+				"column_name": storable(each.column),
+				"value": storable(each.value),
+				"reason": storable(each.reason),
+				"remedy": storable(each.remedy),
+			}
+			for place, each in enumerate(plan.problems)
+		],
+	)
+
+
+def storable(value: Any) -> Any:
+	"""The value with a mark for each character that the database cannot hold: what a file says is
+	shown even where it cannot be taken over."""
+	if isinstance(value, str):
+		return UNSTORABLE.sub("\ufffd", value) if UNSTORABLE.search(value) else value
+	if isinstance(value, dict):
+		return {storable(k): storable(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
+	if isinstance(value, list):
+		return [storable(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+	return value
