@@ -13,6 +13,10 @@ from typing import Any
 
 import httpx
 
+from apg.embedded import processes
+from apg.embedded.placement import known_folder
+from apg.embedded.state import read_state
+
 # Compiled modules halve the time that each process takes.
 DROPPED = ("DATABASE_URL", "SECRET_KEY", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
 SECONDS = 240.0  # for what takes five on a machine that has nothing else to do
@@ -75,7 +79,9 @@ def alive_below(home: Path) -> list[str]:
 		mine = f"APG_HOME={home}".encode() in names or str(home) in words
 		if mine and state not in "ZX":
 			found.append(f"{folder.name}: {words}")
-	return found
+	state = read_state(home) if home.is_dir() else None
+	data = known_folder(home, state) / "data"  # as root it may lie elsewhere
+	return found + [f"{pid}: postgres" for pid in processes.all_of(data)]
 
 
 def gone(home: Path, seconds: float = 40.0) -> bool:

@@ -10,8 +10,8 @@ from tests.cli.commands import Product, free_port
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-	"""A demo installation in a path with spaces; a test that stops it starts it again."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+	"""A demo installation in a path with spaces."""
 	home = tmp_path_factory.mktemp("a home with spaces") / "below it"
 	made = Product(home, free_port(), {"APG_PROCESSES": "1"})
 	try:
@@ -19,6 +19,15 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 	finally:
 		made.end()
 		launcher.remove(home)
+
+
+@pytest.fixture
+def product(installed: Product) -> Product:
+	"""The installation, running, whatever the test before did to it."""
+	if installed.process is None or installed.process.poll() is not None:
+		installed.more = {"APG_PROCESSES": "1"}
+		installed.start()
+	return installed
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_a_company_a_person_and_a_bill_of_materials(product: Product, tmp_path: 
 	def total() -> int:
 		headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 		page = httpx.get(f"{url}/api/v1/plm/products", headers=headers, trust_env=False)
-		return page.json()["pagination"]["total"]
+		return page.json()["pagination"]["total_count"]
 
 	assert total() == 0
 	done = run(*words, **settings)
