@@ -61,6 +61,7 @@ def test_the_verification_claims_no_more_than_is_true(product: Product) -> None:
 		"seal": "note"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_company_a_person_and_a_bill_of_materials(product: Product, tmp_path: Path) -> None:
 	settings, url = product.settings, product.demo()["url"]
 	made = run("tenant", "create", "acme", "--name", "Acme Ltd", "--admin", "anna@acme.example",

@@ -46,6 +46,7 @@ def test_an_unreachable_database(home: Path, words: tuple[str, ...]) -> None:
 	assert "never" not in told
 
 
+@pytest.mark.slow
 def test_a_database_that_is_newer_than_the_program(home: Path, migrated: str) -> None:
 	engine = admin_engine(migrated)
 	with engine.begin() as connection:

@@ -62,6 +62,7 @@ def test_a_dead_worker_ends_all(product: Product) -> None:
 	assert product.login().status_code == 200
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_leaves_nothing_that_stops_the_next_one(product: Product) -> None:
 	before = product.demo()
 	children = product.children()
