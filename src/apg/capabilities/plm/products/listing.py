@@ -176,6 +176,12 @@ def _cell(value: Any) -> Cell:
 	return value
 
 
+async def costs_of(work: Work, product_id: str) -> list[dict[str, Any]]:
+	"""All costs of a product, the newest first, with the supplier's number of what is sold."""
+	statement = reading.select_costs(product_id).add_columns(ItemCost.sku.label("sku"))
+	return load_json(await work.read_json(statement))
+
+
 async def overview(work: Work) -> dict[str, Any] | None:
 	"""What the first page says of products; None while there are none, so that it says the first step."""
 	live = ~Item.is_deleted

@@ -6,7 +6,6 @@ from fastapi import Request, Response
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.products import forms, framing, history, listing, reading, service
-from apg.capabilities.plm.products.models import ItemCost
 from apg.capabilities.plm.products.schemas import CostIn, IdentifierIn, ProductIn, ProductPatch
 from apg.contracts.reference import ExchangeRates
 from apg.kernel.database import load_json
@@ -234,14 +233,13 @@ async def restore(product_id: str, work: Deleting) -> Response:
 
 async def _costs(work: Work, product_id: str, status: int = 200, **more: Any) -> Response:
 	frame = await framing.frame(work, product_id, "costs")
-	statement = reading.select_costs(product_id).add_columns(ItemCost.sku.label("sku"))
 	return show(
 		work,
 		"plm/products/costs.html",
 		status=status,
 		**{
 			**frame,
-			"costs": load_json(await work.read_json(statement)),
+			"costs": await listing.costs_of(work, product_id),
 			"kinds": [(value, _(label)) for value, label in COST_KINDS],
 			"currencies": [
 				(code, code) for code in sorted(await work.port(ExchangeRates).known(work))
