@@ -19,27 +19,18 @@ from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.snapshots import snapshot_of
 from apg.contracts.plm import ProductReleased, RevisionOpened
+from apg.kernel.database import Versioned
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One
 from apg.kernel.stamps import is_id, new_id, utc_now
+from apg.kernel.tenancy import TenantOwned
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
 FIXED = (RevisionState.RELEASED, RevisionState.SUPERSEDED, RevisionState.OBSOLETE)
 OPEN = (RevisionState.WORKING, RevisionState.IN_REVIEW)
-# What a copied line gets anew, by insert_rows or by the database.
-NOT_COPIED = frozenset(
-	[
-		"id",
-		"tenant_id",
-		"version",
-		"created_at",
-		"updated_at",
-		"created_by",
-		"updated_by",
-		"is_plain",
-	]
-)
+# What insert_rows gives a copied line anew; computed columns are the database's.
+STAMPS = frozenset(TenantOwned.__annotations__) | frozenset(Versioned.__annotations__) | {"id"}
 
 
 class RevisionOpen(Conflict):
@@ -156,7 +147,7 @@ async def copy_lines(work: Work, source_id: str, target_id: str) -> int:
 	if not lines:
 		return 0
 	copies = {line.id: new_id() for line in lines}
-	kept = [c.key for c in Line.__table__.columns if c.key not in NOT_COPIED]
+	kept = [c.key for c in Line.__table__.columns if c.computed is None and c.key not in STAMPS]
 	await insert_rows(
 		work,
 		Line,

@@ -4,8 +4,9 @@ COPY FROM is refused under row-level security, COPY of a query is not: the polic
 select. No row becomes a Python object, which is what makes a million of them affordable.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,34 +30,80 @@ EPOCH_OF_DATES = 730_120
 Rows = npt.NDArray[np.void]
 
 
+BLOCK = 16_000_000  # bytes of rows that are handed on at once
+
+Made = TypeVar("Made")
+
+
 async def fixed_rows(work: "Work", query: str, columns: Mapping[str, str], *given: Any) -> Rows:
 	"""The rows of the query as a structured array; `columns` are its names and types in order.
 
 	No column may be null (`coalesce` it) and none may vary in width. `given` are the values of $1 …
 	Raises ValueError when a column is not as wide as was said.
 	"""
+	body = bytearray()
+	await _copied(work, query, given, body.extend)
+	return _parsed(body, _form_of(columns), columns, _HEADER, len(body) - _HEADER - _TRAILER)
+
+
+async def fixed_blocks(
+	work: "Work",
+	query: str,
+	columns: Mapping[str, str],
+	handle: Callable[[Rows], Made],
+	*given: Any,
+) -> list[Made]:
+	"""What `handle` makes of the rows, block by block, in threads while more rows arrive."""
+	form = _form_of(columns)
+	loop = asyncio.get_running_loop()
+	body, place = bytearray(), _HEADER
+	made: list[asyncio.Future[Made]] = []
+
+	def cut(size: int) -> None:
+		nonlocal body, place
+		block, begin = body, place
+		body, place = bytearray(block[begin + size :]), 0
+		made.append(
+			loop.run_in_executor(None, lambda: handle(_parsed(block, form, columns, begin, size)))
+		)
+
+	def take(chunk: bytes) -> None:
+		body.extend(chunk)
+		if len(body) > BLOCK:
+			held = len(body) - place - _TRAILER
+			cut(held - held % form.itemsize)
+
+	await _copied(work, query, given, take)
+	if (rest := len(body) - place - _TRAILER) > 0:
+		cut(rest)
+	return [await each for each in made]
+
+
+async def _copied(
+	work: "Work", query: str, given: tuple[Any, ...], take: Callable[[bytes], None]
+) -> None:
 	await work.flush()
 	raw = await (await work.connection()).get_raw_connection()
 	driver: Any = raw.driver_connection
-	body = bytearray()
 
-	async def take(chunk: bytes) -> None:
-		body.extend(chunk)
+	async def output(chunk: bytes) -> None:
+		take(chunk)
 
-	await driver.copy_from_query(query, *given, output=take, format="binary")
-	form = np.dtype(
-		[
-			("_count", ">i2"),
-			*(
-				field
-				for name, kind in columns.items()
-				for field in ((f"_size_{name}", ">i4"), (name, FORMS[kind]))
-			),
-		]
-	)
-	size = len(body) - _HEADER - _TRAILER
+	await driver.copy_from_query(query, *given, output=output, format="binary")
+
+
+def _form_of(columns: Mapping[str, str]) -> "np.dtype[np.void]":
+	fields = [("_count", ">i2")]
+	for name, kind in columns.items():
+		fields += [(f"_size_{name}", ">i4"), (name, FORMS[kind])]
+	return np.dtype(fields)
+
+
+def _parsed(
+	body: bytearray, form: "np.dtype[np.void]", columns: Mapping[str, str], begin: int, size: int
+) -> Rows:
 	count, rest = divmod(size, form.itemsize)
-	rows: Rows = np.frombuffer(body, form, count, _HEADER) if count > 0 else np.zeros(0, form)
+	rows: Rows = np.frombuffer(body, form, count, begin) if count > 0 else np.zeros(0, form)
 	for name, kind in columns.items():
 		wide = np.dtype(FORMS[kind]).itemsize
 		if rest or not bool((rows[f"_size_{name}"] == wide).all()):
@@ -75,17 +122,17 @@ def words(column: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
 	return held.astype(np.uint64)
 
 
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
-_PLACES = np.array([n for n in range(36) if n not in (8, 13, 18, 23)])
+_HEX = np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint16)
+_GROUPS = ((0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24))
 
 
 def as_text(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
 	"""Ids in the one form the product writes: 36 characters, lower case, with dashes."""
-	raw = pairs.astype(">u8").view(np.uint8).reshape(-1, 16)
-	text = np.full((raw.shape[0], 36), ord("-"), np.uint8)
-	text[:, _PLACES[0::2]] = _HEX[raw >> 4]
-	text[:, _PLACES[1::2]] = _HEX[raw & 15]
-	return np.ascontiguousarray(text).view("S36").reshape(-1)
+	digits = _HEX[pairs.astype(">u8").view(np.uint8)].view(np.uint8).reshape(-1, 32)
+	text = np.full((digits.shape[0], 36), ord("-"), np.uint8)
+	for first, last, place in _GROUPS:
+		text[:, place : place + last - first] = digits[:, first:last]
+	return text.view("S36").reshape(-1)
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

@@ -5,6 +5,7 @@ it, and gives up beyond `MOST_LINES`. Whole: three scans of fixed rows; most lin
 many of a floating child, nothing else), of which three columns are enough.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,13 @@ import numpy.typing as npt
 from apg.capabilities.plm.shared.levels import IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType, RevisionState
 from apg.capabilities.plm.shared.lines import KIND_CODES
-from apg.capabilities.plm.structures.fixed_rows import Places, fixed_rows, whole, words
+from apg.capabilities.plm.structures.fixed_rows import (
+	Places,
+	fixed_blocks,
+	fixed_rows,
+	whole,
+	words,
+)
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import PICKS, Rule, View
 from apg.kernel.work import Work
@@ -38,7 +45,7 @@ def _micro(column: str, absent: int = NOT_GIVEN) -> str:
 
 
 _LINE = f"""
-	{_micro("l.quantity")}, (array_position({_KINDS}, l.quantity_kind) - 1)::int2,
+	l.quantity_micro, (array_position({_KINDS}, l.quantity_kind) - 1)::int2,
 	{_micro("l.attrition")}, {_micro("l.setup_quantity")}, {_micro("l.rounding_multiple", 0)},
 	hashtextextended(l.unit, 0)
 """
@@ -160,10 +167,9 @@ def _distinct(pairs: Pairs) -> IntArray:
 	return order[fresh]
 
 
-_PLAIN = f"""
-	select l.parent_revision_id, l.child_item_id, {_micro("l.quantity")}
-	from plm_lines l where l.is_plain
-"""  # noqa: S608
+_PLAIN = """
+	select l.parent_revision_id, l.child_item_id, l.quantity_micro from plm_lines l where l.is_plain
+"""
 _SPECIAL = f"""
 	select l.parent_revision_id, l.child_item_id, coalesce(l.child_revision_id, {_NO_ID}), l.id, {_LINE}
 	from plm_lines l where not l.is_plain and l.view = $1
@@ -176,108 +182,135 @@ _REVISIONS = f"""
 
 
 async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Columns:
-	"""The tenant's structure: the revision of every item under the rule, pinned ones, and `root`."""
+	"""The tenant's structure: the revision of every item under the rule, pinned ones, and `root`.
+
+	Ids are turned into places in threads while the server sends the next rows.
+	"""
+	loop = asyncio.get_running_loop()
 	items = await fixed_rows(
 		work, _ITEMS, {"id": "uuid", "current": "uuid", "base": "int8", "type": "int2"}
 	)
-	revisions = await fixed_rows(
-		work,
-		_REVISIONS,
-		{
-			"id": "uuid",
-			"item": "uuid",
-			"state": "int2",
-			"ordinal": "int4",
-			"mass": "int8",
-			"mass_unit": "int8",
-		},
-	)
-	special = await fixed_rows(
-		work,
-		_SPECIAL,
-		{"parent": "uuid", "child": "uuid", "pinned": "uuid", "line": "uuid", **_LINE_COLUMNS},
-		str(view),
-	)
-	plain = None
-	if view is View.ENGINEERING:
-		plain = await fixed_rows(
-			work, _PLAIN, {"parent": "uuid", "child": "uuid", "quantity": "int8"}
-		)
+	revisions = await fixed_rows(work, _REVISIONS, _REVISION_COLUMNS)
+	ready = loop.run_in_executor(None, _Nodes, items, revisions, rule, root)
+	special = await fixed_rows(work, _SPECIAL, _SPECIAL_COLUMNS, str(view))
 	each = await _each(work)
-	return _joined(items, revisions, special, plain, each, root, rule)
+	nodes = await ready
+	plain: list[_Ends] = []
+	if view is View.ENGINEERING:
+		plain = await fixed_blocks(work, _PLAIN, _PLAIN_COLUMNS, nodes.ends_of)
+	return await loop.run_in_executor(None, _joined, nodes, special, plain, each)
 
 
 async def _each(work: Work) -> int:
 	return int((await fetched(work, "select hashtextextended('each', 0)"))[0][0])
 
 
-def _joined(
-	items: Any, revisions: Any, special: Any, plain: Any, each: int, root: str | None, rule: Rule
-) -> Columns:
-	item_place, revision_place = Places(words(items["id"])), Places(words(revisions["id"]))
-	item_of = item_place.of(words(revisions["item"]))
-	picked = _picked(items, revisions, item_of, revision_place, rule)
-	parent = revision_place.of(words(_all(plain, special, "parent")))
-	child_item = item_place.of(words(_all(plain, special, "child")))
-	child = picked[child_item]
+_REVISION_COLUMNS = {
+	"id": "uuid",
+	"item": "uuid",
+	"state": "int2",
+	"ordinal": "int4",
+	"mass": "int8",
+	"mass_unit": "int8",
+}
+_PLAIN_COLUMNS = {"parent": "uuid", "child": "uuid", "quantity": "int8"}
+_SPECIAL_COLUMNS = {
+	"parent": "uuid",
+	"child": "uuid",
+	"pinned": "uuid",
+	"line": "uuid",
+	**_LINE_COLUMNS,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ends:
+	"""Some lines: places of the parent among revisions and of the child among items, and quantities."""
+
+	parent: IntArray
+	child_item: IntArray
+	quantity: IntArray
+
+
+class _Nodes:
+	"""Items and revisions of a tenant, and which revision stands for which item."""
+
+	def __init__(self, items: Any, revisions: Any, rule: Rule, root: str | None) -> None:
+		self.items, self.revisions = items, revisions
+		self.item_place = Places(words(items["id"]))
+		self.revision_place = Places(words(revisions["id"]))
+		self.item_of = self.item_place.of(words(revisions["item"]))
+		self.picked = _picked(items, revisions, self.item_of, self.revision_place, rule)
+		self.kept = np.zeros(revisions.size, np.bool_)
+		self.kept[self.picked[self.picked >= 0]] = True
+		if root is not None:
+			raw = np.frombuffer(bytes.fromhex(root.replace("-", "")), "V16")
+			self.kept[self.revision_place.of(words(raw))] = True
+
+	def ends_of(self, rows: Any) -> _Ends:
+		# Lines of one parent lie together more often than not: each run is looked up once.
+		parent = words(rows["parent"])
+		begins = np.ones(parent.shape[0], np.bool_)
+		begins[1:] = (parent[1:, 1] != parent[:-1, 1]) | (parent[1:, 0] != parent[:-1, 0])
+		first = np.flatnonzero(begins)
+		run = np.diff(first, append=parent.shape[0])
+		return _Ends(
+			np.repeat(self.revision_place.of(parent[first]), run),
+			self.item_place.of(words(rows["child"])),
+			whole(rows["quantity"]),
+		)
+
+
+def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Columns:
+	ends = [*plain, nodes.ends_of(special)]
+	parent = np.concatenate([some.parent for some in ends])
+	child_item = np.concatenate([some.child_item for some in ends])
+	quantity = np.concatenate([some.quantity for some in ends])
+	child = nodes.picked[child_item]
 	start = child.size - special.size
-	pins = revision_place.of(words(special["pinned"]))
+	pins = nodes.revision_place.of(words(special["pinned"]))
 	child[start:] = np.where(pins >= 0, pins, child[start:])
 	# Revisions that stand for nothing (superseded, not pinned) are left out with their lines.
-	count = revisions.size
-	kept = np.zeros(count, np.bool_)
-	kept[picked[picked >= 0]] = True
-	if root is not None:
-		raw = np.frombuffer(bytes.fromhex(root.replace("-", "")), "V16")
-		kept[revision_place.of(words(raw))] = True
+	kept = nodes.kept
 	_keep_pinned(kept, parent, pins, start)
 	used = (parent >= 0) & (child_item >= 0) & kept[parent]
 	bare = np.unique(child_item[used & (child < 0)])
-	number = np.full(count, -1, np.int64)
 	chosen = np.flatnonzero(kept)
+	number = np.full(kept.size, -1, np.int64)
 	number[chosen] = np.arange(chosen.size)
-	stand_in = np.full(items.size, -1, np.int64)
+	stand_in = np.full(nodes.items.size, -1, np.int64)
 	stand_in[bare] = chosen.size + np.arange(bare.size)
 	child = np.where(child >= 0, number[child], stand_in[child_item])
-	owner = np.concatenate([item_of[chosen], bare])
+	owner = np.concatenate([nodes.item_of[chosen], bare])
 	items_used, item = np.unique(owner, return_inverse=True)
 
 	def of_revision(name: str, absent: int) -> IntArray:
-		return np.concatenate(
-			[whole(revisions[name])[chosen], np.full(bare.size, absent, np.int64)]
-		)
+		found = whole(nodes.revisions[name])[chosen]
+		return np.concatenate([found, np.full(bare.size, absent, np.int64)])
 
 	def of_line(name: str, neutral: int) -> IntArray:
-		if plain is None:
-			return whole(special[name])[used]
 		if not special.size:
 			return np.broadcast_to(np.int64(neutral), (int(used.sum()),))
-		return np.concatenate([np.full(plain.size, neutral, np.int64), whole(special[name])])[used]
+		return np.concatenate([np.full(start, neutral, np.int64), whole(special[name])])[used]
 
 	return Columns(
-		np.concatenate([revision_place.pairs[chosen], item_place.pairs[bare]]),
-		item_place.pairs[items_used],
-		item,
-		whole(items["base"])[owner],
-		whole(items["type"])[owner],
-		of_revision("mass", NOT_GIVEN),
-		of_revision("mass_unit", 0),
-		number[parent[used]],
-		child[used],
-		whole(_all(plain, special, "quantity"))[used],
-		of_line("kind", 0),
-		of_line("attrition", 0),
-		of_line("setup", 0),
-		of_line("rounding", 0),
-		of_line("unit", each),
-		None,
+		nodes=np.concatenate([nodes.revision_place.pairs[chosen], nodes.item_place.pairs[bare]]),
+		items=nodes.item_place.pairs[items_used],
+		item=item,
+		base=whole(nodes.items["base"])[owner],
+		type=whole(nodes.items["type"])[owner],
+		mass=of_revision("mass", NOT_GIVEN),
+		mass_unit=of_revision("mass_unit", 0),
+		parent=number[parent[used]],
+		child=child[used],
+		quantity=quantity[used],
+		kind=of_line("kind", 0),
+		attrition=of_line("attrition", 0),
+		setup=of_line("setup", 0),
+		rounding=of_line("rounding", 0),
+		unit=of_line("unit", each),
+		lines=None,
 	)
-
-
-def _all(plain: Any, special: Any, name: str) -> npt.NDArray[Any]:
-	if plain is None:
-		return special[name]
-	return np.concatenate([plain[name], special[name]]) if special.size else plain[name]
 
 
 def _picked(items: Any, revisions: Any, item_of: IntArray, place: Places, rule: Rule) -> IntArray:

@@ -53,8 +53,7 @@ class Snapshot:
 	rule: Rule
 	view: View
 	structure: Structure
-	items: IdArray  # (k,) each once
-	item_words: npt.NDArray[np.uint64]  # (k, 2) the same
+	item_words: npt.NDArray[np.uint64]  # (k, 2) ids of items, each once
 	item: IntArray  # (n,) places in items
 	base: IntArray  # (n,) hashes of base units
 	type: IntArray  # (n,) places in loading.TYPES
@@ -94,7 +93,12 @@ class Snapshot:
 		)
 
 	def item_of(self, node: int) -> str:
-		return bytes(self.items[self.item[node]]).decode()
+		return bytes(as_text(self.item_words[self.item[node] :][:1])[0]).decode()
+
+	@cached_property
+	def items(self) -> IdArray:
+		"""(k,) the ids of the items as text."""
+		return as_text(self.item_words)
 
 	@property
 	def weight(self) -> int:
@@ -233,7 +237,6 @@ async def build(work: Work, columns: Columns, root: str | None, rule: Rule, view
 		rule,
 		view,
 		structure,
-		as_text(columns.items),
 		columns.items,
 		columns.item[order],
 		columns.base[order],

@@ -314,6 +314,12 @@ def upgrade() -> None:
 			),
 			nullable=False,
 		),
+		sa.Column(
+			"quantity_micro",
+			sa.BigInteger(),
+			sa.Computed("coalesce((quantity * 1000000)::bigint, -1)", persisted=True),
+			nullable=False,
+		),
 		sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
 		sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
 		sa.Column("version", sa.Integer(), server_default="1", nullable=False),
