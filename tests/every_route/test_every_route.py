@@ -53,6 +53,7 @@ def test_every_route_is_guarded_or_public() -> None:
 
 
 PUBLIC = {
+	"GET /openapi.json",
 	"GET /.well-known/jwks.json",
 	"GET /api/v1/esg/health",
 	"GET /api/v1/plm/health",
