@@ -6,6 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
+
 from apg.app import composition, make_app, make_runtime
 from apg.embedded import launcher
 from apg.kernel.observe import configure_logging
@@ -13,8 +15,6 @@ from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.testing import TEST_SECRET, database, database_name
 from apg.kernel.work import Origin, Work
-from fastapi import FastAPI
-
 from tests.people import People, Person, make_people
 
 configure_logging("ERROR")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.journeys.browser import Someone, Watched, assert_accessible, screenshots, settled
+from tests.journeys.browser import Someone, Watched, screenshots, settled
 
 SET = files("apg.demo").joinpath("inventree", "inventree_demo_2024-02-28_parts_bom.json")
 CSV = (
@@ -35,6 +35,7 @@ def test_a_file_is_compared_accepted_and_compared_again(
 	page.click("text=Load the InvenTree demo set")
 	page.wait_for_url("**/plm/imports/0*")
 	settled(page)
+	assert page.inner_text(".kpis").split()[:3] == ["Products", "+414", "added"]
 	screenshots(page, "imports-preview")
 	page.click(".tabs >> text=Lines")
 	page.wait_for_url("**tab=lines")
@@ -44,28 +45,52 @@ def test_a_file_is_compared_accepted_and_compared_again(
 	page.wait_for_selector(".state >> text=Done")
 	settled(page)
 	screenshots(page, "imports-done")
-	watched.open("/plm/imports")
-	screenshots(page, "imports-list")
 	records = json.loads(SET.read_bytes())
+	again = tmp_path / "again.json"
+	again.write_text(json.dumps(records))
+	watched.open("/plm/imports/new")
+	upload(page, again)
+	page.wait_for_selector("text=Nothing to change")
+	assert page.locator("text=Accept all changes").count() == 0
 	for record in records:
 		if record["model"] == "part.part" and record["pk"] == 1:
 			record["fields"]["description"] = "10R resistor, thick film"
-	changed = tmp_path / "changed.json"
-	changed.write_text(json.dumps(records))
+	again.write_text(json.dumps(records))
 	watched.open("/plm/imports/new")
-	upload(page, changed)
-	page.wait_for_url("**/plm/imports/0*")
+	upload(page, again)
+	page.wait_for_selector(".data-table ins")
 	settled(page)
+	assert page.inner_text(".data-table del") == "10R resistor in 0402 SMD package"
+	assert page.inner_text(".data-table ins") == "10R resistor, thick film"
 	screenshots(page, "imports-changed")
+	watched.open("/plm/imports")
+	screenshots(page, "imports-list")
+
+
+def test_columns_are_corrected_until_the_file_can_be_taken(
+	watched: Watched, admin: Someone, tmp_path: Path
+) -> None:
+	page = watched.sign_in(admin)
 	table = tmp_path / "pump.csv"
 	table.write_text(CSV)
 	watched.open("/plm/imports/new")
 	upload(page, table)
-	page.wait_for_url("**/plm/imports/0*")
+	page.wait_for_selector("text=3 problems")
 	settled(page)
 	screenshots(page, "imports-problems")
 	page.click(".tabs >> text=Columns")
 	page.wait_for_url("**tab=columns")
 	settled(page)
 	screenshots(page, "imports-columns")
-	assert_accessible(page)
+	page.select_option("[name=currency]", "EUR")
+	page.click("text=Read it like this")
+	page.wait_for_selector("text=1 problem")
+	assert "“zwei” does not begin with a number." in page.inner_text("main")
+	table.write_text(CSV.replace("zwei", "2"))
+	watched.open("/plm/imports/new")
+	page.select_option("[name=currency]", "EUR")
+	upload(page, table)
+	page.click("text=Accept all changes")
+	page.wait_for_selector(".state >> text=Done")
+	settled(page)
+	assert page.locator(".data-table tbody tr").count() == 3

@@ -129,7 +129,7 @@ def test_moments_are_shown_where_the_person_is_and_kept_in_utc() -> None:
 
 def test_how_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 	now = datetime(2026, 3, 31, 12, tzinfo=UTC)
-	monkeypatch.setattr(Stamps, "clock", staticmethod(lambda: now))
+	monkeypatch.setitem(Stamps.sources, "clock", staticmethod(lambda: now))
 	assert ">3 hours ago<" in figures.ago(now - timedelta(hours=3))
 	assert ">in 2 days<" in figures.ago(now + timedelta(days=2))
 

@@ -51,9 +51,7 @@ async def list_products(
 	sort_order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
 ) -> Response:
 	if sort_by not in reading.SORTABLE:
-		raise Invalid.one(
-			"sort_by", _("Choose one of {names}.", names=", ".join(reading.SORTABLE))
-		)
+		raise Invalid.one("sort_by", _("Choose one of {names}.", names=", ".join(reading.SORTABLE)))
 	statement = service.matching(
 		criteria=criteria_of(search, tags, attribute, cost_min, cost_max),
 		product_type=product_type,
@@ -130,7 +128,9 @@ async def patch_product(product_id: str, body: ProductPatch, work: Updating) -> 
 @router.delete("/{product_id}", response_model=Ok[ProductOut], summary="Delete a product")
 async def delete_product(product_id: str, work: Deleting) -> Response:
 	await service.remove(work, product_id)
-	return ok(work, await service.read(work, product_id, deleted=True), message=_("Product deleted"))
+	return ok(
+		work, await service.read(work, product_id, deleted=True), message=_("Product deleted")
+	)
 
 
 @router.post("/{product_id}/restore", response_model=Ok[ProductOut], summary="Restore a product")

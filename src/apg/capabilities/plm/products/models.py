@@ -197,7 +197,9 @@ class ItemCost(TenantOwned, Base):
 		),
 		CheckConstraint("kind in ('manual', 'internal', 'purchase', 'current')", name="kind"),
 		CheckConstraint("amount >= 0 and amount < 9000000000000", name="amount"),
-		CheckConstraint("quantity_break > 0 and quantity_break < 9000000000000", name="quantity_break"),
+		CheckConstraint(
+			"quantity_break > 0 and quantity_break < 9000000000000", name="quantity_break"
+		),
 		CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
 	)
 

@@ -146,7 +146,9 @@ class CostIn(BaseModel):
 
 	model_config = ConfigDict(
 		extra="forbid",
-		json_schema_extra={"examples": [{"amount": 0.12, "currency": "EUR", "quantity_break": 100}]},
+		json_schema_extra={
+			"examples": [{"amount": 0.12, "currency": "EUR", "quantity_break": 100}]
+		},
 	)
 
 	kind: Annotated[str, Field(pattern="^(manual|internal|purchase)$")] = "manual"
