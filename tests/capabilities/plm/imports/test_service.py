@@ -1,5 +1,6 @@
 """A file end to end: compared, taken over, and again; what must not happen beside it."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import date
@@ -366,6 +367,13 @@ async def test_problems_keep_everything_out(runtime: Runtime, alice: Person) -> 
 	with pytest.raises(ImportHasProblems):
 		async with open_work(runtime, alice.principal, action="test", origin="api") as work:
 			await service.accept(work, import_id)
+
+
+async def test_two_at_once_make_each_part_once(runtime: Runtime, alice: Person) -> None:
+	content = b"Name\n" + b"".join(b"Part %d\n" % n for n in range(50))
+	told = await asyncio.gather(*(run(runtime, alice, content) for _n in range(3)))
+	assert sorted(each["counts"]["parts"]["added"] for each in told) == [0, 0, 50]
+	assert await one(runtime, alice, "select count(*) from plm_items") == 50
 
 
 # -- matching, numbers, units ------------------------------------------------------------------

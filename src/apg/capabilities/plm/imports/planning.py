@@ -28,7 +28,8 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 	is compared until the transaction ends, so that the plan still holds when it is carried out."""
 	bom = as_recorded(read)
 	today = utc_now().date()
-	if lock and bom.lines:
+	if lock:
+		# Also for lists without lines: of two files with the same new parts the second finds them.
 		await structures.hold_structures(work)
 	recorded = await products.find_parts(
 		work,
