@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 
+from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products import reading
 from apg.capabilities.plm.products.models import (
 	Identifier,
@@ -22,6 +23,7 @@ from apg.capabilities.plm.products.schemas import (
 )
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, RevisionState, check_phase
+from apg.capabilities.plm.shared.numbering import NumberFormat
 from apg.contracts.plm import ProductCreated, ProductUpdated
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
@@ -80,19 +82,24 @@ def default_currency(work: Work) -> str:
 
 
 async def next_number(work: Work, class_path: str | None) -> str:
-	"""The next number of the class's series, else of the general one; no two callers get the same."""
+	"""The next number of the class's series, else of the general one; no two callers get the same.
+
+	A number that somebody typed before is stepped over, with all below it.
+	"""
 	for path in dict.fromkeys((class_path or "", "")):
-		row = (
-			await work.execute(
-				update(NumberSeries)
-				.where(NumberSeries.class_path == path)
-				.values(next_number=NumberSeries.next_number + 1)
-				.returning(NumberSeries.prefix, NumberSeries.width, NumberSeries.next_number)
-				.execution_options(bulk=True, synchronize_session=False)
+		row = await _counted(work, path, NumberSeries.next_number + 1)
+		if row is None:
+			continue
+		series = NumberFormat(row.prefix, row.width)
+		number = series.render(row.next_number - 1)
+		if await work.scalar(select(Item.id).where(Item.number == number).limit(1)) is not None:
+			typed = await work.scalars(
+				select(Item.number).where(Item.number.startswith(row.prefix, autoescape=True))
 			)
-		).one_or_none()
-		if row is not None:
-			return f"{row.prefix}{row.next_number - 1:0{row.width}d}"
+			free = series.counter_after(typed)
+			await _counted(work, path, free + 1)
+			number = series.render(free)
+		return number
 	await work.execute(
 		text(
 			"insert into plm_number_series (id, tenant_id, class_path, prefix, width, next_number, "
@@ -102,6 +109,18 @@ async def next_number(work: Work, class_path: str | None) -> str:
 		{"id": new_id(), "tenant": work.principal.tenant_id, "prefix": NUMBER_PREFIX},
 	)
 	return await next_number(work, None)
+
+
+async def _counted(work: Work, path: str, counter: Any) -> Any:
+	"""Moves a series on, locking it until the transaction ends; None where there is no series."""
+	moved = await work.execute(
+		update(NumberSeries)
+		.where(NumberSeries.class_path == path)
+		.values(next_number=counter)
+		.returning(NumberSeries.prefix, NumberSeries.width, NumberSeries.next_number)
+		.execution_options(bulk=True, synchronize_session=False)
+	)
+	return moved.one_or_none()
 
 
 async def create(work: Work, new: ProductIn) -> Item:
@@ -281,6 +300,8 @@ async def _gate_phase(work: Work, item: Item, wanted: LifecyclePhase) -> None:
 
 async def remove(work: Work, product_id: str) -> None:
 	"""Soft delete; its number is free again. Raises Conflict while a structure uses it."""
+	await work.get(Item, product_id)
+	await lock_structures(work)  # nobody puts it into a structure meanwhile
 	item = await work.edit(Item, product_id, compare=False)
 	current = await work.get(Revision, item.current_revision_id)
 	_expect(work, item, await _shown_revision(work, item), current)
