@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.products.reading import latest_working
 from apg.capabilities.plm.revisions.content import hash_of
@@ -14,7 +15,7 @@ from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import TERMINAL_PHASES, RevisionState
 from apg.capabilities.plm.shared.numbering import LabelSeries, label_place, next_label
-from apg.capabilities.plm.structures.cycles import lock_structures, refuse_cycles
+from apg.capabilities.plm.structures.cycles import refuse_cycles
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.snapshots import snapshot_of

@@ -18,7 +18,6 @@ from apg.kernel.errors import Problem
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended('plm_structure ' || $1, 0))"
 _EDGES = f"""
 	with recursive reach(item_id, revision_id) as (
 		select r.item_id, r.id from plm_revisions r
@@ -34,11 +33,6 @@ _EDGES = f"""
 	select distinct reach.item_id::text, l.child_item_id::text
 	from reach join plm_lines l on l.parent_revision_id = reach.revision_id
 """  # noqa: S608 - constants of ours
-
-
-async def lock_structures(work: Work) -> None:
-	"""Takes the tenant's structure lock for this transaction; before any row is locked."""
-	await fetched(work, _LOCK, work.principal.tenant_id)
 
 
 async def refuse_cycles(work: Work, children: Collection[str]) -> None:

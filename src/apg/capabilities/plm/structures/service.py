@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import Text, any_, cast, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision, RevisionNotWorking
 from apg.capabilities.plm.products.reading import latest_working
 from apg.capabilities.plm.shared.designators import format_designators, parse_designators
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.capabilities.plm.shared.lines import QuantityKind
-from apg.capabilities.plm.structures.cycles import lock_structures, refuse_cycles
+from apg.capabilities.plm.structures.cycles import refuse_cycles
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.schemas import (
 	ChildNamed,
