@@ -5,7 +5,6 @@ currencies and masses. The
 reference runs beside: the driver's bare COPY of three columns of the lines, thrown away.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import psycopg
+import uvloop
 
 from apg.app import make_runtime
 from apg.capabilities.plm.structures import loading, snapshots
@@ -235,4 +235,4 @@ def run(report: Report) -> None:
 		one_product(report, place, product)
 		tenant = large()
 		fill(place, tenant)
-		asyncio.run(whole_tenant(report, place))
+		uvloop.run(whole_tenant(report, place))  # as the web processes run

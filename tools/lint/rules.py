@@ -100,7 +100,7 @@ def no_http_client(path: Path, tree: ast.Module) -> Iterator[Finding]:
 def feature_borders(path: Path, tree: ast.Module) -> Iterator[Finding]:
 	"""A feature sees of another its services, schemas, permissions and selects, never its edge.
 
-	Tables may be read upwards only (decision 0005): `cycle_of_features` keeps the graph one-way.
+	Tables may be read upwards only (decision 0006): `cycle_of_features` keeps the graph one-way.
 	"""
 	found = re.search(r"src/apg/(capabilities|platform)/(\w+)/(\w+)/\w+\.py$", path.as_posix())
 	if found is None or found[3] in ("shared", "migrations"):
