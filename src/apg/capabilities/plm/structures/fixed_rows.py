@@ -122,6 +122,25 @@ def words(column: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
 	return held.astype(np.uint64)
 
 
+_FEW = 24
+
+
+def distinct(codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+	"""The distinct codes, and the place of each one's code: without sorting while they are few."""
+	place = np.full(codes.size, -1, np.int64)
+	found: list[int] = []
+	at = 0
+	while len(found) < _FEW:
+		rest = np.flatnonzero(place[at:] < 0)[:1]
+		if not rest.size:
+			return np.array(found, np.int64), place
+		at += int(rest[0])
+		place[codes == codes[at]] = len(found)
+		found.append(int(codes[at]))
+	some, inverse = np.unique(codes, return_inverse=True)
+	return some, inverse.reshape(-1)
+
+
 _HEX = np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint16)
 _GROUPS = ((0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24))
 

@@ -282,7 +282,10 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 	stand_in[bare] = chosen.size + np.arange(bare.size)
 	child = np.where(child >= 0, number[child], stand_in[child_item])
 	owner = np.concatenate([nodes.item_of[chosen], bare])
-	items_used, item = np.unique(owner, return_inverse=True)
+	taken = np.zeros(nodes.items.size, np.bool_)
+	taken[owner] = True
+	items_used = np.flatnonzero(taken)
+	item_number = np.cumsum(taken) - 1
 
 	def of_revision(name: str, absent: int) -> IntArray:
 		found = whole(nodes.revisions[name])[chosen]
@@ -296,7 +299,7 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 	return Columns(
 		nodes=np.concatenate([nodes.revision_place.pairs[chosen], nodes.item_place.pairs[bare]]),
 		items=nodes.item_place.pairs[items_used],
-		item=item,
+		item=item_number[owner],
 		base=whole(nodes.items["base"])[owner],
 		type=whole(nodes.items["type"])[owner],
 		mass=of_revision("mass", NOT_GIVEN),

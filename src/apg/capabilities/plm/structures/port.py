@@ -15,6 +15,7 @@ from apg.capabilities.plm.shared.levels import IntArray
 from apg.capabilities.plm.shared.lines import KIND_CODES, QuantityKind
 from apg.capabilities.plm.shared.structure import Structure
 from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.fixed_rows import distinct
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot, snapshot_of
 from apg.capabilities.plm.structures.unit_codes import UNIT_TEXTS
@@ -82,7 +83,7 @@ class StructuresOfPlm:
 		if known is None:
 			return None
 		held = await snapshot_of(work, revision_id, Rule.DEFAULT, View(view))
-		codes = {int(code) for code in np.unique(held.base)}
+		codes = set(distinct(held.base)[0].tolist())
 		return RevisionSnapshot(held, revision_id, await UNIT_TEXTS.texts(work, codes))
 
 	def roll_up(

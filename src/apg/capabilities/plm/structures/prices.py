@@ -78,7 +78,7 @@ class Prices:
 class PriceLists:
 	"""The lists of k items that hold on a day, ready to be asked for any quantities.
 
-	Rows are sorted by item, rank, supplier and break; `first` is where each list begins.
+	Rows of a list lie together, sorted by break; `first` is where each list begins.
 	"""
 
 	count: int
@@ -97,6 +97,8 @@ class PriceLists:
 
 	def has_price(self) -> BoolArray:
 		"""Items with a price in the currency, whatever the quantity."""
+		if all(_factor(code, self.currency, self.rates) for code in self.codes):
+			return self.has_valid
 		return self.choose(np.ones(self.count)).known
 
 	def choose(self, quantity: FloatArray) -> Prices:
@@ -196,15 +198,17 @@ def _arranged(
 	rows, item = rows[begun], item[begun]
 	has_valid = np.zeros(count, np.bool_)
 	has_valid[item] = True
-	supplier, from_day = whole(rows["supplier"]), whole(rows["day"])
 	rank, least = whole(rows["rank"]), whole(rows["least"])
-	order = np.lexsort((least, -from_day, supplier, rank, item))
-	item, rank, supplier = item[order], rank[order], supplier[order]
-	begins = _begins(item, rank, supplier)
-	list_of = np.cumsum(begins) - 1
-	in_force = from_day[order] == from_day[order][begins][list_of]
-	kept = order[in_force]
-	item, rank, supplier = item[in_force], rank[in_force], supplier[in_force]
+	if item.size and int(np.bincount(item).max()) == 1:
+		kept = np.arange(item.size)  # one price each: every row is a list of its own
+		first = kept
+	else:
+		supplier, from_day = whole(rows["supplier"]), whole(rows["day"])
+		kept = np.lexsort((least, -from_day, supplier, rank, item))
+		begins = _begins(item[kept], rank[kept], supplier[kept])
+		in_force = from_day[kept] == from_day[kept][begins][np.cumsum(begins) - 1]
+		kept = kept[in_force]
+		first = np.flatnonzero(_begins(item[kept], rank[kept], supplier[kept]))
 	code = np.searchsorted(np.array(codes, "S3"), rows["currency"][kept])
 	return PriceLists(
 		count,
@@ -212,12 +216,12 @@ def _arranged(
 		day,
 		has_any,
 		has_valid,
-		item,
-		rank,
+		item[kept],
+		rank[kept],
 		least[kept],
 		whole(rows["amount"])[kept],
 		code.astype(np.int64),
-		np.flatnonzero(_begins(item, rank, supplier)),
+		first,
 		codes,
 		rates,
 	)

@@ -24,6 +24,7 @@ from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType
 from apg.capabilities.plm.shared.lines import KIND_CODES, MICRO, QuantityKind
 from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.fixed_rows import distinct
 from apg.capabilities.plm.structures.loading import TYPES
 from apg.capabilities.plm.structures.prices import REASONS, PriceLists, Prices, price_lists
 from apg.capabilities.plm.structures.snapshots import Snapshot
@@ -37,6 +38,7 @@ BOUGHT = tuple(
 	TYPES.index(each)
 	for each in (ProductType.PURCHASED, ProductType.RAW_MATERIAL, ProductType.SERVICE)
 )
+_BOUGHT = np.isin(np.arange(len(TYPES)), BOUGHT)
 _SERVICE = TYPES.index(ProductType.SERVICE)
 
 
@@ -213,7 +215,7 @@ async def roll_up_product(
 	`lot` units of every product are built together: over them fixed and setup quantities spread.
 	"""
 	structure = snapshot.structure
-	bought = np.isin(snapshot.type, BOUGHT)
+	bought = _BOUGHT[snapshot.type]
 	ends = bought & ~structure.leaf
 	counts = structure.leaf | bought
 	masses = await masses_of(work, snapshot)
@@ -262,11 +264,10 @@ def _exact_prices(snapshot: Snapshot, prices: Prices) -> Callable[[int], Fractio
 async def masses_of(work: Work, snapshot: Snapshot) -> Masses:
 	"""Recorded masses in kg; a service weighs nothing."""
 	given = snapshot.mass >= 0
-	codes, place = np.unique(np.where(given, snapshot.mass_unit, 0), return_inverse=True)
+	codes, place = distinct(np.where(given, snapshot.mass_unit, 0))
 	texts = await UNIT_TEXTS.texts(work, {int(code) for code in codes if code})
 	found = work.port(Units).factors({(text, KILOGRAM) for text in texts.values()})
 	factors = [found.get((texts.get(int(code), ""), KILOGRAM)) for code in codes]
-	place = place.reshape(-1)
 	usable = np.array([each is not None for each in factors])[place] & given
 	ratio = np.array([float(each or 0) for each in factors])
 	values = np.where(usable, snapshot.mass / MICRO * ratio[place], 0.0)
