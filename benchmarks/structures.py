@@ -18,6 +18,7 @@ import uvloop
 
 from apg.app import make_runtime
 from apg.capabilities.plm.structures import loading, snapshots
+from apg.capabilities.plm.structures.prices import Costs
 from apg.capabilities.plm.structures.rollup import COST, MASS, roll_up_product
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.kernel.principal import Principal
@@ -154,24 +155,34 @@ async def whole_tenant(report: Report, place: Place) -> None:
 		"where is_plain"
 	)
 
+	async def read(work: Work, costs: Costs | None = None) -> snapshots.Snapshot:
+		columns = await loading.load_whole(work, None, Rule.DEFAULT, View.ENGINEERING)
+		return await snapshots.build(
+			work, columns, None, Rule.DEFAULT, View.ENGINEERING, costs.read_all if costs else None
+		)
+
 	async def loaded() -> snapshots.Snapshot:
 		async with reading(runtime, place) as work:
-			columns = await loading.load_whole(work, None, Rule.DEFAULT, View.ENGINEERING)
-			return await snapshots.build(work, columns, None, Rule.DEFAULT, View.ENGINEERING)
+			return await read(work)
 
 	top = (await loaded()).structure
 	root = top.name(top.node_count - 1)
 
-	async def rolled(snapshot: snapshots.Snapshot) -> Any:
-		async with reading(runtime, place) as work:
-			return await roll_up_product(
-				work, snapshot, root, quantity=Decimal(10), currency="EUR", day=DAY
-			)
-
-	async def everything() -> None:
-		found = await rolled(await loaded())
+	async def roll(work: Work, snapshot: snapshots.Snapshot, costs: Costs) -> None:
+		found = await roll_up_product(
+			work, snapshot, root, quantity=Decimal(10), currency="EUR", day=DAY, costs=costs
+		)
 		for name in (COST, MASS):
 			found.rolled.report(root, name, limit=100)
+
+	async def rolled(snapshot: snapshots.Snapshot) -> None:
+		async with reading(runtime, place) as work:
+			await roll(work, snapshot, Costs(work))
+
+	async def everything() -> None:
+		async with reading(runtime, place) as work:
+			costs = Costs(work)
+			await roll(work, await read(work, costs), costs)
 
 	async def copied() -> None:
 		async with reading(runtime, place) as work:

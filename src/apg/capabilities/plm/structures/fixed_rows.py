@@ -5,7 +5,8 @@ select. No row becomes a Python object, which is what makes a million of them af
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -33,6 +34,25 @@ Rows = npt.NDArray[np.void]
 BLOCK = 16_000_000  # bytes of rows that are handed on at once
 
 Made = TypeVar("Made")
+THREADS = ThreadPoolExecutor(4, thread_name_prefix="structures")
+
+
+LARGE = 30_000  # lines: computing with more would keep a process from answering others
+
+
+async def aside(
+	make: Callable[[], Made], lines: int, meanwhile: Callable[[], Awaitable[None]] | None = None
+) -> Made:
+	"""The outcome of a computation; a large one runs in a thread, and `meanwhile` beside it."""
+	if lines <= LARGE:
+		return make()
+	making = asyncio.get_running_loop().run_in_executor(THREADS, make)
+	try:
+		if meanwhile is not None:
+			await meanwhile()
+	finally:
+		made = await making
+	return made
 
 
 async def fixed_rows(work: "Work", query: str, columns: Mapping[str, str], *given: Any) -> Rows:
@@ -64,7 +84,9 @@ async def fixed_blocks(
 		block, begin = body, place
 		body, place = bytearray(block[begin + size :]), 0
 		made.append(
-			loop.run_in_executor(None, lambda: handle(_parsed(block, form, columns, begin, size)))
+			loop.run_in_executor(
+				THREADS, lambda: handle(_parsed(block, form, columns, begin, size))
+			)
 		)
 
 	def take(chunk: bytes) -> None:
@@ -152,6 +174,38 @@ def as_text(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
 	for first, last, place in _GROUPS:
 		text[:, place : place + last - first] = digits[:, first:last]
 	return text.view("S36").reshape(-1)
+
+
+class SharedKey(ValueError):
+	"""Two ids share a 64-bit key; nothing may be found by it then."""
+
+
+class Keys:
+	"""Finds 64-bit keys among distinct ones without a loop. Raises SharedKey."""
+
+	def __init__(self, keys: npt.NDArray[Any]) -> None:
+		self._keys = keys.astype(np.uint64)
+		self._order = np.argsort(self._keys)
+		self._sorted = self._keys[self._order]
+		if bool((self._sorted[1:] == self._sorted[:-1]).any()):
+			raise SharedKey
+		bits = max(self._keys.size.bit_length() + 3, 8)
+		self._shift = np.uint64(64 - bits)
+		self._table = np.zeros(1 << bits, np.int32)
+		self._table[self._keys >> self._shift] = np.arange(self._keys.size)
+
+	def of(self, wanted: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+		"""The place of each wanted key, -1 where it is not among them."""
+		if not self._keys.size or not wanted.size:
+			return np.full(wanted.size, -1, np.int64)
+		keys = wanted.astype(np.uint64)
+		place = self._table[keys >> self._shift].astype(np.int64)
+		rest = np.flatnonzero(self._keys[place] != keys)
+		found = np.searchsorted(self._sorted, keys[rest])
+		place[rest] = self._order[np.minimum(found, self._keys.size - 1)]
+		missed = rest[self._keys[place[rest]] != keys[rest]]
+		place[missed] = -1
+		return place
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

@@ -16,7 +16,10 @@ from apg.capabilities.plm.shared.levels import IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType, RevisionState
 from apg.capabilities.plm.shared.lines import KIND_CODES
 from apg.capabilities.plm.structures.fixed_rows import (
+	THREADS,
+	Keys,
 	Places,
+	SharedKey,
 	fixed_blocks,
 	fixed_rows,
 	whole,
@@ -37,7 +40,10 @@ Pairs = npt.NDArray[np.uint64]
 _KINDS = "array[{}]".format(", ".join(f"'{kind}'" for kind in KIND_CODES))
 _TYPES = "array[{}]".format(", ".join(f"'{each}'" for each in TYPES))
 _STATES = "array[{}]".format(", ".join(f"'{each}'" for each in STATES))
-_NO_ID = "'00000000-0000-0000-0000-000000000000'::uuid"
+
+
+def _key(column: str) -> str:
+	return f"uuid_hash_extended({column}, 0)"
 
 
 def _micro(column: str, absent: int = NOT_GIVEN) -> str:
@@ -110,7 +116,7 @@ def _below(rule: Rule) -> str:
 				select r.mass, r.mass_unit from plm_revisions r where r.id = stands.id offset 0
 			) r on true
 			where l.parent_revision_id = reach.id and l.view = $2 offset 0
-		) found limit {MOST_LINES + 1}
+		) found
 	"""  # noqa: S608 - constants of ours
 
 
@@ -131,8 +137,15 @@ _ROOT = f"""
 
 async def load_below(work: Work, root: str, rule: Rule, view: View) -> Columns | None:
 	"""All that is below a revision, each revision once; None when that is too much for a walk."""
-	rows = await fixed_rows(work, _BELOW[rule], _BELOW_COLUMNS, root, str(view))
-	if rows.size > MOST_LINES:
+	return await _walk(work, root, rule, view, limit=MOST_LINES)
+
+
+async def _walk(
+	work: Work, root: str, rule: Rule, view: View, *, limit: int | None
+) -> Columns | None:
+	most = "" if limit is None else f" limit {limit + 1}"
+	rows = await fixed_rows(work, _BELOW[rule] + most, _BELOW_COLUMNS, root, str(view))
+	if limit is not None and rows.size > limit:
 		return None
 	top = await fixed_rows(work, _ROOT, {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}, root)
 	delivered = words(np.concatenate([top["child"], rows["child"]]))
@@ -167,60 +180,76 @@ def _distinct(pairs: Pairs) -> IntArray:
 	return order[fresh]
 
 
-_PLAIN = """
-	select l.parent_revision_id, l.child_item_id, l.quantity_micro from plm_lines l where l.is_plain
-"""
+# Between each other the rows of a tenant name ids by a 64-bit key, half of what the ids would cost.
+# Foreign keys see to it that a line names nothing outside, and `_Nodes` that no two ids of the tenant
+# share a key.
+_PLAIN = f"""
+	select {_key("l.parent_revision_id")}, {_key("l.child_item_id")}, l.quantity_micro
+	from plm_lines l where l.is_plain
+"""  # noqa: S608
+_PLAIN_COLUMNS = {"parent": "int8", "child": "int8", "quantity": "int8"}
 _SPECIAL = f"""
-	select l.parent_revision_id, l.child_item_id, coalesce(l.child_revision_id, {_NO_ID}), l.id, {_LINE}
+	select {_key("l.parent_revision_id")}, {_key("l.child_item_id")},
+		(l.child_revision_id is not null)::int::int2, coalesce({_key("l.child_revision_id")}, 0), {_LINE}
 	from plm_lines l where not l.is_plain and l.view = $1
 """  # noqa: S608
-_ITEMS = f"select i.id, i.current_revision_id, {_ITEM} from plm_items i"  # noqa: S608
-_REVISIONS = f"""
-	select r.id, r.item_id, (array_position({_STATES}, r.state) - 1)::int2, r.ordinal, {_MASS}
-	from plm_revisions r where r.state <> 'cancelled'
+_SPECIAL_COLUMNS = {
+	"parent": "int8",
+	"child": "int8",
+	"is_pinned": "int2",
+	"pinned": "int8",
+	**_LINE_COLUMNS,
+}
+_ITEMS = f"""
+	select i.id, {_key("i.id")}, {_key("i.current_revision_id")}, {_ITEM} from plm_items i
 """  # noqa: S608
-
-
-async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Columns:
-	"""The tenant's structure: the revision of every item under the rule, pinned ones, and `root`.
-
-	Ids are turned into places in threads while the server sends the next rows.
-	"""
-	loop = asyncio.get_running_loop()
-	items = await fixed_rows(
-		work, _ITEMS, {"id": "uuid", "current": "uuid", "base": "int8", "type": "int2"}
-	)
-	revisions = await fixed_rows(work, _REVISIONS, _REVISION_COLUMNS)
-	ready = loop.run_in_executor(None, _Nodes, items, revisions, rule, root)
-	special = await fixed_rows(work, _SPECIAL, _SPECIAL_COLUMNS, str(view))
-	each = await _each(work)
-	nodes = await ready
-	plain: list[_Ends] = []
-	if view is View.ENGINEERING:
-		plain = await fixed_blocks(work, _PLAIN, _PLAIN_COLUMNS, nodes.ends_of)
-	return await loop.run_in_executor(None, _joined, nodes, special, plain, each)
-
-
-async def _each(work: Work) -> int:
-	return int((await fetched(work, "select hashtextextended('each', 0)"))[0][0])
-
-
+_ITEM_COLUMNS = {"id": "uuid", "key": "int8", "current": "int8", "base": "int8", "type": "int2"}
+_REVISIONS = f"""
+	select r.id, {_key("r.id")}, {_key("r.item_id")}, (array_position({_STATES}, r.state) - 1)::int2,
+		r.ordinal, {_MASS}
+	from plm_revisions r
+"""  # noqa: S608
 _REVISION_COLUMNS = {
 	"id": "uuid",
-	"item": "uuid",
+	"key": "int8",
+	"item": "int8",
 	"state": "int2",
 	"ordinal": "int4",
 	"mass": "int8",
 	"mass_unit": "int8",
 }
-_PLAIN_COLUMNS = {"parent": "uuid", "child": "uuid", "quantity": "int8"}
-_SPECIAL_COLUMNS = {
-	"parent": "uuid",
-	"child": "uuid",
-	"pinned": "uuid",
-	"line": "uuid",
-	**_LINE_COLUMNS,
-}
+
+
+async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Columns:
+	"""The tenant's structure: the revision of every item under the rule, pinned ones, and `root`.
+
+	Keys are turned into places in threads while the server sends the next rows. Should two ids share
+	a key, what is below the root is walked instead. Raises ValueError for that without a root.
+	"""
+	loop = asyncio.get_running_loop()
+	items = await fixed_rows(work, _ITEMS, _ITEM_COLUMNS)
+	revisions = await fixed_rows(work, _REVISIONS, _REVISION_COLUMNS)
+	making = THREADS.submit(_Nodes, items, revisions, rule, root)
+	special = await fixed_rows(work, _SPECIAL, _SPECIAL_COLUMNS, str(view))
+	each = await _each(work)
+	plain: list[_Ends] = []
+	try:
+		if view is View.ENGINEERING:
+			plain = await fixed_blocks(
+				work, _PLAIN, _PLAIN_COLUMNS, lambda rows: making.result().ends_of(rows)
+			)
+		nodes = await asyncio.wrap_future(making)
+		return await loop.run_in_executor(THREADS, _joined, nodes, special, plain, each)
+	except SharedKey:
+		if root is None:
+			raise
+		walked = await _walk(work, root, rule, view, limit=None)
+		assert walked is not None
+		return walked
+
+
+async def _each(work: Work) -> int:
+	return int((await fetched(work, "select hashtextextended('each', 0)"))[0][0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,26 +266,26 @@ class _Nodes:
 
 	def __init__(self, items: Any, revisions: Any, rule: Rule, root: str | None) -> None:
 		self.items, self.revisions = items, revisions
-		self.item_place = Places(words(items["id"]))
-		self.revision_place = Places(words(revisions["id"]))
-		self.item_of = self.item_place.of(words(revisions["item"]))
-		self.picked = _picked(items, revisions, self.item_of, self.revision_place, rule)
+		self.item_key, self.revision_key = Keys(items["key"]), Keys(revisions["key"])
+		self.item_of = self.item_key.of(revisions["item"])
+		self.picked = _picked(items, revisions, self.item_of, self.revision_key, rule)
 		self.kept = np.zeros(revisions.size, np.bool_)
 		self.kept[self.picked[self.picked >= 0]] = True
+		self.ids = words(revisions["id"])
 		if root is not None:
-			raw = np.frombuffer(bytes.fromhex(root.replace("-", "")), "V16")
-			self.kept[self.revision_place.of(words(raw))] = True
+			top = words(np.frombuffer(bytes.fromhex(root.replace("-", "")), "V16"))
+			self.kept |= (self.ids == top).all(axis=1)
 
 	def ends_of(self, rows: Any) -> _Ends:
 		# Lines of one parent lie together more often than not: each run is looked up once.
-		parent = words(rows["parent"])
-		begins = np.ones(parent.shape[0], np.bool_)
-		begins[1:] = (parent[1:, 1] != parent[:-1, 1]) | (parent[1:, 0] != parent[:-1, 0])
+		parent = whole(rows["parent"])
+		begins = np.ones(parent.size, np.bool_)
+		begins[1:] = parent[1:] != parent[:-1]
 		first = np.flatnonzero(begins)
-		run = np.diff(first, append=parent.shape[0])
+		run = np.diff(first, append=parent.size)
 		return _Ends(
-			np.repeat(self.revision_place.of(parent[first]), run),
-			self.item_place.of(words(rows["child"])),
+			np.repeat(self.revision_key.of(parent[first]), run),
+			self.item_key.of(whole(rows["child"])),
 			whole(rows["quantity"]),
 		)
 
@@ -268,7 +297,8 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 	quantity = np.concatenate([some.quantity for some in ends])
 	child = nodes.picked[child_item]
 	start = child.size - special.size
-	pins = nodes.revision_place.of(words(special["pinned"]))
+	pins = nodes.revision_key.of(whole(special["pinned"]))
+	pins[special["is_pinned"] == 0] = -1
 	child[start:] = np.where(pins >= 0, pins, child[start:])
 	# Revisions that stand for nothing (superseded, not pinned) are left out with their lines.
 	kept = nodes.kept
@@ -297,8 +327,8 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 		return np.concatenate([np.full(start, neutral, np.int64), whole(special[name])])[used]
 
 	return Columns(
-		nodes=np.concatenate([nodes.revision_place.pairs[chosen], nodes.item_place.pairs[bare]]),
-		items=nodes.item_place.pairs[items_used],
+		nodes=np.concatenate([nodes.ids[chosen], words(nodes.items["id"][bare])]),
+		items=words(nodes.items["id"][items_used]),
 		item=item_number[owner],
 		base=whole(nodes.items["base"])[owner],
 		type=whole(nodes.items["type"])[owner],
@@ -316,9 +346,9 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 	)
 
 
-def _picked(items: Any, revisions: Any, item_of: IntArray, place: Places, rule: Rule) -> IntArray:
+def _picked(items: Any, revisions: Any, item_of: IntArray, place: Keys, rule: Rule) -> IntArray:
 	"""The place of the revision that stands for each item under the rule, -1 for none."""
-	picked = place.of(words(items["current"]))
+	picked = place.of(whole(items["current"]))
 	state = revisions["state"]
 	if rule is Rule.LATEST_RELEASED:
 		picked[:] = -1

@@ -164,16 +164,33 @@ def _factor(source: str, target: str, rates: Mapping[str, RateOn]) -> Fraction |
 	return Fraction(new.units_per_eur) / Fraction(old.units_per_eur)
 
 
+class Costs:
+	"""The costs of a transaction's tenant: of some items, or all at once, read ahead or when asked."""
+
+	def __init__(self, work: Work) -> None:
+		self._work = work
+		self._all: Rows | None = None
+
+	async def read_all(self) -> None:
+		self._all = await fixed_rows(self._work, _COSTS, _COLUMNS)
+
+	async def of(self, items: npt.NDArray[np.uint64]) -> Rows:
+		"""Rows that hold all costs of these items, and perhaps of others."""
+		if self._all is None and items.shape[0] <= FEW_ITEMS:
+			query = _COSTS + "where c.item_id = any($1::uuid[])"
+			return await fixed_rows(self._work, query, _COLUMNS, texts(as_text(items)))
+		if self._all is None:
+			await self.read_all()
+		assert self._all is not None
+		return self._all
+
+
 async def price_lists(
-	work: Work, items: npt.NDArray[np.uint64], *, currency: str, day: date
+	work: Work, items: npt.NDArray[np.uint64], costs: Costs, *, currency: str, day: date
 ) -> PriceLists:
-	"""Reads the lists of these items (k distinct ids in words) and the rates of the day."""
+	"""The lists of these items (k distinct ids in words) and the rates of the day."""
 	count = items.shape[0]
-	if count <= FEW_ITEMS:
-		query = _COSTS + "where c.item_id = any($1::uuid[])"
-		rows = await fixed_rows(work, query, _COLUMNS, texts(as_text(items)))
-	else:
-		rows = await fixed_rows(work, _COSTS, _COLUMNS)
+	rows = await costs.of(items)
 	place = Places(items)
 	item = place.of(words(rows["item"]))
 	rows, item = rows[item >= 0], item[item >= 0]

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,9 @@ from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType
 from apg.capabilities.plm.shared.lines import KIND_CODES, MICRO, QuantityKind
 from apg.capabilities.plm.structures import exact
-from apg.capabilities.plm.structures.fixed_rows import distinct
+from apg.capabilities.plm.structures.fixed_rows import aside, distinct
 from apg.capabilities.plm.structures.loading import TYPES
-from apg.capabilities.plm.structures.prices import REASONS, PriceLists, Prices, price_lists
+from apg.capabilities.plm.structures.prices import REASONS, Costs, PriceLists, Prices, price_lists
 from apg.capabilities.plm.structures.snapshots import Snapshot
 from apg.capabilities.plm.structures.unit_codes import UNIT_TEXTS
 from apg.contracts.reference import Units
@@ -208,9 +208,11 @@ async def roll_up_product(
 	lot: int = 1,
 	currency: str,
 	day: date,
-	with_cost: bool = True,
+	costs: Costs | None,
 ) -> RolledUp:
 	"""Cost (at the prices for `quantity` of the root) and mass of every node, in one pass.
+
+	Without `costs` mass alone.
 
 	`lot` units of every product are built together: over them fixed and setup quantities spread.
 	"""
@@ -223,9 +225,10 @@ async def roll_up_product(
 		MASS: Figures(masses.values, masses.known & counts, None, ends, masses.exact),
 	}
 	prices: Prices | None = None
-	if with_cost:
-		lists = await price_lists(work, snapshot.item_words, currency=currency, day=day)
-		prices = lists.choose(demand(snapshot, lists, root, quantity, lot, ends))
+	if costs is not None:
+		lists = await price_lists(work, snapshot.item_words, costs, currency=currency, day=day)
+		chosen = partial(_choose, snapshot, lists, root, quantity, lot, ends)
+		prices = await aside(chosen, structure.line_count)
 		figures[COST] = Figures(
 			prices.values[snapshot.item],
 			prices.known[snapshot.item] & counts,
@@ -233,8 +236,19 @@ async def roll_up_product(
 			ends,
 			_exact_prices(snapshot, prices),
 		)
-	rolled = roll_up(structure, figures, lots=lot)
+	rolled = await aside(partial(roll_up, structure, figures, lots=lot), structure.line_count)
 	return RolledUp(snapshot, root, quantity, lot, rolled, masses, prices)
+
+
+def _choose(
+	snapshot: Snapshot,
+	lists: PriceLists,
+	root: str,
+	quantity: Decimal,
+	lot: int,
+	ends: BoolArray,
+) -> Prices:
+	return lists.choose(demand(snapshot, lists, root, quantity, lot, ends))
 
 
 def demand(

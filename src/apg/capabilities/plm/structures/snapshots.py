@@ -10,8 +10,9 @@ far less than the two days for which changes are remembered.
 """
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from time import monotonic
 
 import numpy as np
@@ -23,7 +24,7 @@ from apg.capabilities.plm.shared.errors import CycleFound
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.shared.node_ids import IdArray
 from apg.capabilities.plm.shared.structure import UNKNOWN_QUANTITY, Structure
-from apg.capabilities.plm.structures.fixed_rows import as_text
+from apg.capabilities.plm.structures.fixed_rows import as_text, aside
 from apg.capabilities.plm.structures.loading import Columns, load_below, load_whole
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import Rule, View
@@ -174,7 +175,13 @@ def snapshot_cache() -> SnapshotCache:
 	return SnapshotCache(settings.structure_cache, settings.structure_cache_lines)
 
 
-async def snapshot_of(work: Work, root: str, rule: Rule, view: View) -> Snapshot:
+async def snapshot_of(
+	work: Work,
+	root: str,
+	rule: Rule,
+	view: View,
+	meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> Snapshot:
 	"""The structure below a revision. Raises StructureCycle.
 
 	Read in one state of the database: when somebody changed a structure while it was read, it is
@@ -195,7 +202,7 @@ async def snapshot_of(work: Work, root: str, rule: Rule, view: View) -> Snapshot
 			columns = await load_whole(work, root, rule, view)
 		after = await version_of(work)
 		if after == version:
-			snapshot = await build(work, columns, root if small else None, rule, view)
+			snapshot = await build(work, columns, root if small else None, rule, view, meanwhile)
 			if not version.own:
 				held.keep(key if small else everything, snapshot)
 			return snapshot
@@ -206,27 +213,38 @@ def _holding(snapshot: Snapshot | None, root: str) -> Snapshot | None:
 	return snapshot if snapshot is not None and root in snapshot.structure else None
 
 
-async def build(work: Work, columns: Columns, root: str | None, rule: Rule, view: View) -> Snapshot:
-	"""Arrays in canonical order; a line that cannot be converted has an unknown quantity."""
+async def build(
+	work: Work,
+	columns: Columns,
+	root: str | None,
+	rule: Rule,
+	view: View,
+	meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> Snapshot:
+	"""Arrays in canonical order; a line that cannot be converted has an unknown quantity.
+
+	What is done `meanwhile` runs while a large structure is put in order.
+	"""
 	numerator, denominator, lacking = await factors(work, columns.unit, columns.base[columns.child])
 	quantity = columns.quantity
 	if bool(lacking.any()):
 		quantity = np.where(lacking, UNKNOWN_QUANTITY, quantity)
-	ids = as_text(columns.nodes)
+	make = partial(
+		Structure.from_arrays,
+		as_text(columns.nodes),
+		columns.parent,
+		columns.child,
+		quantity,
+		lines=None if columns.lines is None else as_text(columns.lines),
+		kind=columns.kind,
+		attrition=columns.attrition,
+		setup=columns.setup,
+		rounding=columns.rounding,
+		numerator=numerator,
+		denominator=denominator,
+	)
 	try:
-		structure = Structure.from_arrays(
-			ids,
-			columns.parent,
-			columns.child,
-			quantity,
-			lines=None if columns.lines is None else as_text(columns.lines),
-			kind=columns.kind,
-			attrition=columns.attrition,
-			setup=columns.setup,
-			rounding=columns.rounding,
-			numerator=numerator,
-			denominator=denominator,
-		)
+		structure = await aside(make, columns.parent.size, meanwhile)
 	except CycleFound as error:
 		raise StructureCycle(
 			_("A product contains itself: {way}.", way=await named_way(work, error.path))

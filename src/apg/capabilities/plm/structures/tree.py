@@ -11,6 +11,7 @@ import numpy as np
 from apg.capabilities.plm.shared.explosion import explode, flatten
 from apg.capabilities.plm.shared.lines import QuantityKind, required_quantity
 from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.prices import Costs
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of, rows_below
 from apg.capabilities.plm.structures.rollup import RolledUp, roll_up_product
 from apg.capabilities.plm.structures.rules import Rule, View
@@ -58,7 +59,10 @@ class Tree:
 
 async def rolled_up(work: Work, head: HeadRow, asked: Asked) -> RolledUp:
 	"""The roll-up of the head's structure in the reader's context."""
-	snapshot = await snapshot_of(work, head.revision_id, asked.rule, asked.view)
+	costs = Costs(work) if asked.currency is not None else None
+	snapshot = await snapshot_of(
+		work, head.revision_id, asked.rule, asked.view, costs.read_all if costs else None
+	)
 	return await roll_up_product(
 		work,
 		snapshot,
@@ -67,7 +71,7 @@ async def rolled_up(work: Work, head: HeadRow, asked: Asked) -> RolledUp:
 		lot=asked.lot,
 		currency=asked.currency or "",
 		day=asked.day or utc_now().date(),
-		with_cost=asked.currency is not None,
+		costs=costs,
 	)
 
 
