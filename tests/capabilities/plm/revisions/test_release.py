@@ -224,6 +224,50 @@ async def test_cancelling(shop: Workshop):
 	assert (await shop.get("box", "/revisions/B")).data["revision_id"] == again.data["revision_id"]
 
 
+async def _sql(cast: Cast, statement: str) -> None:
+	async with cast.work() as work:
+		await (await work.connection()).exec_driver_sql(statement)
+
+
+async def test_a_body_is_not_needed(shop: Workshop):
+	await shop.product("box")
+	assert (await shop.call("POST", shop.path("box", "/release"))).status == 200
+	assert (await shop.call("POST", shop.path("box", "/revisions"))).data["revision"] == "B"
+	unknown = await shop.call("POST", shop.path("box", "/release"), {"colour": "red"})
+	assert (unknown.status, list(unknown.details)) == (400, ["colour"])
+
+
+async def test_a_revision_of_a_change_is_released_by_the_change(shop: Workshop, cast: Cast):
+	await shop.parts("screw")
+	await shop.lines({"box": {"screw": 1}})
+	revision = (await shop.get("box")).data["revision_id"]
+	await _sql(
+		cast, f"update plm_revisions set change_id = gen_random_uuid() where id = '{revision}'"
+	)
+	for path in ("/release", "/revisions/A/cancel"):
+		refused = await shop.call("POST", shop.path("box", path), {})
+		assert (refused.status, "belongs to a change" in refused.words) == (409, True)
+	assert await _states(shop, "box") == [("A", "working", True)]
+
+
+async def test_what_is_in_review_is_frozen(shop: Workshop, cast: Cast):
+	await shop.parts("screw")
+	await shop.lines({"box": {"screw": 1}})
+	revision = (await shop.get("box")).data["revision_id"]
+	await _sql(cast, f"update plm_revisions set state = 'in_review' where id = '{revision}'")
+	assert (await shop.line("box", "screw", 2)).code == "REVISION_NOT_WORKING"
+	assert (
+		await shop.call("POST", shop.path("box", "/release"), {})
+	).code == "REVISION_NOT_WORKING"
+	for statement in (
+		f"update plm_lines set quantity = 9 where parent_revision_id = '{revision}'",
+		f"update plm_revisions set name = 'x' where id = '{revision}'",
+	):
+		with pytest.raises(DBAPIError):
+			await _sql(cast, statement)
+	assert (await shop.get("box", "/structure")).data["lines"][0]["quantity"] == 1
+
+
 async def test_rights_and_companies(shop: Workshop, other: Workshop, cast: Cast):
 	await shop.product("box")
 	bob = Workshop(shop.api, "bob", shop.ids)

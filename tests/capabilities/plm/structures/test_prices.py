@@ -18,7 +18,7 @@ from apg.capabilities.plm.shared.pricing import (
 	Rates,
 	price,
 )
-from apg.capabilities.plm.structures.prices import EPOCH_OF_DATES, REASONS, _arranged
+from apg.capabilities.plm.structures.prices import EPOCH_OF_DATES, REASONS, _arranged, _currencies
 from apg.contracts.reference import RateOn
 
 TODAY = date(2026, 3, 1)
@@ -91,9 +91,10 @@ def test_all_at_once_as_one_by_one(rows: list[Any], quantities: list[int]):
 		],
 		FORM,
 	)
-	codes = tuple(sorted({row[6] for row in rows}))
+	codes, code = _currencies(held["currency"])
+	assert [codes[each] for each in code] == [row[6] for row in rows]
 	lists = _arranged(
-		held, np.array([row[0] for row in rows], np.int64), 4, "EUR", TODAY, codes, RATES
+		held, np.array([row[0] for row in rows], np.int64), code, 4, "EUR", TODAY, codes, RATES
 	)
 	chosen = lists.choose(np.array(quantities, np.float64))
 	for item, quantity in enumerate(quantities):
@@ -116,7 +117,9 @@ def test_all_at_once_as_one_by_one(rows: list[Any], quantities: list[int]):
 def test_a_quantity_that_equals_a_break_reaches_it():
 	"""Three times 0.1 in floats is a hair more than 0.3; 0.7 + 0.1 + 0.2 a hair less than 1."""
 	held = np.array([(0, 0, 0, 10**6, 5, "EUR"), (0, 0, 0, 300_000, 7, "EUR")], FORM)
-	lists = _arranged(held, np.zeros(2, np.int64), 1, "EUR", TODAY, ("EUR",), RATES)
+	lists = _arranged(
+		held, np.zeros(2, np.int64), np.zeros(2, np.int64), 1, "EUR", TODAY, ("EUR",), RATES
+	)
 	for quantity, amount in (
 		(0.7 + 0.1 + 0.2, 5),
 		(0.1 + 0.1 + 0.1, 7),
@@ -128,7 +131,7 @@ def test_a_quantity_that_equals_a_break_reaches_it():
 
 
 def test_no_costs_at_all():
-	lists = _arranged(np.zeros(0, FORM), np.zeros(0, np.int64), 2, "EUR", TODAY, (), {})
+	lists = _arranged(np.zeros(0, FORM), *[np.zeros(0, np.int64)] * 2, 2, "EUR", TODAY, (), {})
 	chosen = lists.choose(np.ones(2))
 	assert not chosen.known.any()
 	assert [REASONS[int(each)] for each in chosen.reason] == [PriceGapReason.NO_PRICE] * 2

@@ -39,7 +39,6 @@ Pairs = npt.NDArray[np.uint64]
 
 _KINDS = "array[{}]".format(", ".join(f"'{kind}'" for kind in KIND_CODES))
 _TYPES = "array[{}]".format(", ".join(f"'{each}'" for each in TYPES))
-_STATES = "array[{}]".format(", ".join(f"'{each}'" for each in STATES))
 
 
 def _key(column: str) -> str:
@@ -201,19 +200,19 @@ _SPECIAL_COLUMNS = {
 	**_LINE_COLUMNS,
 }
 _ITEMS = f"""
-	select i.id, {_key("i.id")}, {_key("i.current_revision_id")}, {_ITEM} from plm_items i
+	select i.id, {_key("i.id")}, {_key("i.current_revision_id")},
+		hashtextextended(i.unit_of_measure, 0), hashtextextended(i.product_type, 0) from plm_items i
 """  # noqa: S608
-_ITEM_COLUMNS = {"id": "uuid", "key": "int8", "current": "int8", "base": "int8", "type": "int2"}
+_ITEM_COLUMNS = {"id": "uuid", "key": "int8", "current": "int8", "base": "int8", "type": "int8"}
 _REVISIONS = f"""
-	select r.id, {_key("r.id")}, {_key("r.item_id")}, (array_position({_STATES}, r.state) - 1)::int2,
-		r.ordinal, {_MASS}
+	select r.id, {_key("r.id")}, {_key("r.item_id")}, hashtextextended(r.state, 0), r.ordinal, {_MASS}
 	from plm_revisions r
 """  # noqa: S608
 _REVISION_COLUMNS = {
 	"id": "uuid",
 	"key": "int8",
 	"item": "int8",
-	"state": "int2",
+	"state": "int8",
 	"ordinal": "int4",
 	"mass": "int8",
 	"mass_unit": "int8",
@@ -229,9 +228,9 @@ async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Co
 	loop = asyncio.get_running_loop()
 	items = await fixed_rows(work, _ITEMS, _ITEM_COLUMNS)
 	revisions = await fixed_rows(work, _REVISIONS, _REVISION_COLUMNS)
-	making = THREADS.submit(_Nodes, items, revisions, rule, root)
+	codes = await _codes(work)
+	making = THREADS.submit(_Nodes, items, revisions, codes, rule, root)
 	special = await fixed_rows(work, _SPECIAL, _SPECIAL_COLUMNS, str(view))
-	each = await _each(work)
 	plain: list[_Ends] = []
 	try:
 		if view is View.ENGINEERING:
@@ -239,7 +238,7 @@ async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Co
 				work, _PLAIN, _PLAIN_COLUMNS, lambda rows: making.result().ends_of(rows)
 			)
 		nodes = await asyncio.wrap_future(making)
-		return await loop.run_in_executor(THREADS, _joined, nodes, special, plain, each)
+		return await loop.run_in_executor(THREADS, _joined, nodes, special, plain)
 	except SharedKey:
 		if root is None:
 			raise
@@ -248,8 +247,12 @@ async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Co
 		return walked
 
 
-async def _each(work: Work) -> int:
-	return int((await fetched(work, "select hashtextextended('each', 0)"))[0][0])
+async def _codes(work: Work) -> dict[str, int]:
+	"""The hashes of the words that rows are full of."""
+	names = ["each", *TYPES, *STATES]
+	query = "select hashtextextended(name, 0) from unnest($1::text[]) with ordinality u (name, n) order by n"
+	hashes = await fetched(work, query, names)
+	return {name: int(row[0]) for name, row in zip(names, hashes, strict=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,11 +267,13 @@ class _Ends:
 class _Nodes:
 	"""Items and revisions of a tenant, and which revision stands for which item."""
 
-	def __init__(self, items: Any, revisions: Any, rule: Rule, root: str | None) -> None:
-		self.items, self.revisions = items, revisions
+	def __init__(
+		self, items: Any, revisions: Any, codes: dict[str, int], rule: Rule, root: str | None
+	) -> None:
+		self.items, self.revisions, self.codes = items, revisions, codes
 		self.item_key, self.revision_key = Keys(items["key"]), Keys(revisions["key"])
 		self.item_of = self.item_key.of(revisions["item"])
-		self.picked = _picked(items, revisions, self.item_of, self.revision_key, rule)
+		self.picked = _picked(self, rule)
 		self.kept = np.zeros(revisions.size, np.bool_)
 		self.kept[self.picked[self.picked >= 0]] = True
 		self.ids = words(revisions["id"])
@@ -290,7 +295,7 @@ class _Nodes:
 		)
 
 
-def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Columns:
+def _joined(nodes: _Nodes, special: Any, plain: list[_Ends]) -> Columns:
 	ends = [*plain, nodes.ends_of(special)]
 	parent = np.concatenate([some.parent for some in ends])
 	child_item = np.concatenate([some.child_item for some in ends])
@@ -303,14 +308,22 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 	# Revisions that stand for nothing (superseded, not pinned) are left out with their lines.
 	kept = nodes.kept
 	_keep_pinned(kept, parent, pins, start)
-	used = (parent >= 0) & (child_item >= 0) & kept[parent]
-	bare = np.unique(child_item[used & (child < 0)])
 	chosen = np.flatnonzero(kept)
+	used: Any = slice(None) if chosen.size == kept.size else kept[parent]
+	parent, child, child_item, quantity = (
+		column[used] for column in (parent, child, child_item, quantity)
+	)
+	bare = np.zeros(0, np.int64)
+	if rule_leaves_out := bool((nodes.picked < 0).any()):
+		bare = np.unique(child_item[child < 0])
 	number = np.full(kept.size, -1, np.int64)
 	number[chosen] = np.arange(chosen.size)
-	stand_in = np.full(nodes.items.size, -1, np.int64)
-	stand_in[bare] = chosen.size + np.arange(bare.size)
-	child = np.where(child >= 0, number[child], stand_in[child_item])
+	if chosen.size < kept.size:
+		parent, child = number[parent], np.where(child >= 0, number[child], child)
+	if rule_leaves_out:
+		stand_in = np.full(nodes.items.size, -1, np.int64)
+		stand_in[bare] = chosen.size + np.arange(bare.size)
+		child = np.where(child >= 0, child, stand_in[child_item])
 	owner = np.concatenate([nodes.item_of[chosen], bare])
 	taken = np.zeros(nodes.items.size, np.bool_)
 	taken[owner] = True
@@ -323,7 +336,7 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 
 	def of_line(name: str, neutral: int) -> IntArray:
 		if not special.size:
-			return np.broadcast_to(np.int64(neutral), (int(used.sum()),))
+			return np.broadcast_to(np.int64(neutral), parent.shape)
 		return np.concatenate([np.full(start, neutral, np.int64), whole(special[name])])[used]
 
 	return Columns(
@@ -331,36 +344,43 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends], each: int) -> Colum
 		items=words(nodes.items["id"][items_used]),
 		item=item_number[owner],
 		base=whole(nodes.items["base"])[owner],
-		type=whole(nodes.items["type"])[owner],
+		type=_types(nodes, owner),
 		mass=of_revision("mass", NOT_GIVEN),
 		mass_unit=of_revision("mass_unit", 0),
-		parent=number[parent[used]],
-		child=child[used],
-		quantity=quantity[used],
+		parent=parent,
+		child=child,
+		quantity=quantity,
 		kind=of_line("kind", 0),
 		attrition=of_line("attrition", 0),
 		setup=of_line("setup", 0),
 		rounding=of_line("rounding", 0),
-		unit=of_line("unit", each),
+		unit=of_line("unit", nodes.codes["each"]),
 		lines=None,
 	)
 
 
-def _picked(items: Any, revisions: Any, item_of: IntArray, place: Keys, rule: Rule) -> IntArray:
+def _picked(nodes: _Nodes, rule: Rule) -> IntArray:
 	"""The place of the revision that stands for each item under the rule, -1 for none."""
-	picked = place.of(whole(items["current"]))
-	state = revisions["state"]
+	picked = nodes.revision_key.of(whole(nodes.items["current"]))
+	if rule is Rule.DEFAULT:
+		return picked
+	state, codes = nodes.revisions["state"], nodes.codes
 	if rule is Rule.LATEST_RELEASED:
 		picked[:] = -1
-		chosen = np.flatnonzero(state == STATES.index(RevisionState.RELEASED))
-	elif rule is Rule.LATEST_WORKING:
-		working, review = STATES.index(RevisionState.WORKING), STATES.index(RevisionState.IN_REVIEW)
-		chosen = np.flatnonzero((state == working) | (state == review))
-		chosen = chosen[np.argsort(revisions["ordinal"][chosen], kind="stable")]
+		chosen = np.flatnonzero(state == codes[RevisionState.RELEASED])
 	else:
-		return picked
-	picked[item_of[chosen]] = chosen  # the highest ordinal is assigned last
+		working, review = codes[RevisionState.WORKING], codes[RevisionState.IN_REVIEW]
+		chosen = np.flatnonzero((state == working) | (state == review))
+		chosen = chosen[np.argsort(nodes.revisions["ordinal"][chosen], kind="stable")]
+	picked[nodes.item_of[chosen]] = chosen  # the highest ordinal is assigned last
 	return picked
+
+
+def _types(nodes: _Nodes, owner: IntArray) -> IntArray:
+	"""Places in TYPES."""
+	hashes = np.array([nodes.codes[each] for each in TYPES], np.int64)
+	order = np.argsort(hashes)
+	return order[np.searchsorted(hashes[order], whole(nodes.items["type"])[owner])]
 
 
 def _keep_pinned(kept: npt.NDArray[np.bool_], parent: IntArray, pins: IntArray, start: int) -> None:

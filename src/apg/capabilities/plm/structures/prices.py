@@ -23,6 +23,7 @@ from apg.capabilities.plm.structures.fixed_rows import (
 	Places,
 	Rows,
 	as_text,
+	distinct,
 	fixed_rows,
 	whole,
 	words,
@@ -194,14 +195,22 @@ async def price_lists(
 	place = Places(items)
 	item = place.of(words(rows["item"]))
 	rows, item = rows[item >= 0], item[item >= 0]
-	codes = sorted({code.decode() for code in np.unique(rows["currency"]).tolist()})
+	codes, code = _currencies(rows["currency"])
 	rates = await work.port(ExchangeRates).rates_on(work, day, {*codes, currency})
-	return _arranged(rows, item, count, currency, day, tuple(codes), rates)
+	return _arranged(rows, item, code, count, currency, day, codes, rates)
+
+
+def _currencies(column: npt.NDArray[Any]) -> tuple[tuple[str, ...], IntArray]:
+	"""The distinct currencies, and the place of each row's one."""
+	letters = np.ascontiguousarray(column).view(np.uint8).reshape(-1, 3).astype(np.int64)
+	found, place = distinct(letters @ np.array([1 << 16, 1 << 8, 1]))
+	return tuple(int(code).to_bytes(3, "big").decode() for code in found), place
 
 
 def _arranged(
 	rows: Rows,
 	item: IntArray,
+	code: IntArray,
 	count: int,
 	currency: str,
 	day: date,
@@ -212,7 +221,7 @@ def _arranged(
 	has_any = np.zeros(count, np.bool_)
 	has_any[item] = True
 	begun = whole(rows["day"]) <= day.toordinal() - EPOCH_OF_DATES
-	rows, item = rows[begun], item[begun]
+	rows, item, code = rows[begun], item[begun], code[begun]
 	has_valid = np.zeros(count, np.bool_)
 	has_valid[item] = True
 	rank, least = whole(rows["rank"]), whole(rows["least"])
@@ -226,7 +235,6 @@ def _arranged(
 		in_force = from_day[kept] == from_day[kept][begins][np.cumsum(begins) - 1]
 		kept = kept[in_force]
 		first = np.flatnonzero(_begins(item[kept], rank[kept], supplier[kept]))
-	code = np.searchsorted(np.array(codes, "S3"), rows["currency"][kept])
 	return PriceLists(
 		count,
 		currency,
@@ -237,7 +245,7 @@ def _arranged(
 		rank[kept],
 		least[kept],
 		whole(rows["amount"])[kept],
-		code.astype(np.int64),
+		code[kept],
 		first,
 		codes,
 		rates,
