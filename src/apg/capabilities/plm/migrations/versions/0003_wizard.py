@@ -1,0 +1,8 @@
+"""What imports remember."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+	"""Filled by the feature of this name."""

@@ -1,0 +1,8 @@
+"""Classes, manufacturer parts, suppliers, alternates."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+	"""Filled by the feature of this name."""

@@ -1,0 +1,8 @@
+"""Heads over the audit trail."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+	"""Filled by the feature of this name."""

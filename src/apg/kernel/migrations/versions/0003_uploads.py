@@ -1,0 +1,8 @@
+"""Files that came in."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+	"""Filled by the feature of this name."""
