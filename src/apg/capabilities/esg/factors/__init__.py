@@ -1,0 +1,1 @@
+"""Emission factors: sources, versions, approvals, and which one an activity takes."""
