@@ -1,6 +1,15 @@
 """What others may know of ESG: its events and its ports."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
 from apg.kernel.events import Event
+
+if TYPE_CHECKING:
+	from apg.kernel.work import Work
 
 
 class MetricCreated(Event):
@@ -37,3 +46,113 @@ class MetricValueChanged(Event):
 	measurement_id: str | None
 	current_value: str | None
 	current_date: str | None
+
+
+class FootprintRecorded(Event):
+	"""A footprint of a revision was recorded and sealed; it never changes again."""
+
+	name = "esg.footprint.recorded.v1"
+	footprint_id: str
+	product_id: str
+	revision_id: str
+	seal: str
+
+
+class FootprintOutdated(Event):
+	"""A recorded footprint no longer shows the product as it stands; the figures stay."""
+
+	name = "esg.footprint.outdated.v1"
+	footprint_id: str
+	product_id: str
+	reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carbon:
+	"""What one unit of a product brings of its own, in kg CO2e, exact.
+
+	`stages` by stage of the life cycle and gas; `total` is their sum without biogenic CO2, which
+	stands apart. `low` and `high` are 95 % bounds of the total. `primary_share`: how much of the total
+	rests on data of the company or its supplier, 0 to 1. `stops`: it is the whole figure, and nothing
+	below the product counts. `source`: `material`, `records` or `supplier`.
+	"""
+
+	stages: Mapping[str, Mapping[str, Decimal]]
+	total: Decimal
+	biogenic: Decimal = Decimal(0)
+	low: Decimal = Decimal(0)
+	high: Decimal = Decimal(0)
+	primary_share: Decimal = Decimal(0)
+	estimated: bool = False
+	as_published: bool = False
+	factor_version_ids: tuple[str, ...] = ()
+	stops: bool = False
+	source: str = "material"
+
+
+@dataclass(frozen=True, slots=True)
+class NoCarbon:
+	"""Why a product brings no figure of its own.
+
+	reason: `no_material`, `no_mass`, `mass_unit_not_convertible`, `material_unknown`, `not_approved`,
+	`unknown_activity`, `no_region`, `no_date`, `unit_not_convertible`, `not_expressible` or
+	`unknown_revision`. `subject` is what it is about, such as the name of the material.
+	"""
+
+	reason: str
+	subject: str = ""
+
+
+class ItemCarbon(Protocol):
+	"""What products bring of their own in carbon, before anything rolls up; provided by ESG."""
+
+	absent: ClassVar["ItemCarbon"]
+
+	def shown(self, work: "Work") -> bool:
+		"""Whether the reader of this Work may see carbon figures; false where ESG is absent."""
+		...
+
+	async def own(
+		self,
+		work: "Work",
+		revision_ids: Collection[str],
+		*,
+		assemblies: Collection[str] = (),
+		on: date | None = None,
+		gwp_set: str | None = None,
+	) -> dict[str, Carbon | NoCarbon]:
+		"""The figures of many revisions on a day (default: today); at most five queries in all.
+
+		Of `assemblies` (revisions with lines that count) the mass and material do not count, since
+		their parts do: they bring what is recorded for them beside that, else they are left out.
+		`gwp_set` defaults to the company's. Empty where ESG is absent.
+		"""
+		...
+
+	def reason(self, missing: NoCarbon) -> str:
+		"""Why there is no figure and what mends it, in words."""
+		...
+
+
+class NoItemCarbon:
+	"""Without ESG no product has a carbon figure, and none is asked for."""
+
+	def shown(self, work: "Work") -> bool:
+		return False
+
+	async def own(
+		self,
+		work: "Work",
+		revision_ids: Collection[str],
+		*,
+		assemblies: Collection[str] = (),
+		on: date | None = None,
+		gwp_set: str | None = None,
+	) -> dict[str, Carbon | NoCarbon]:
+		return {}
+
+	def reason(self, missing: NoCarbon) -> str:
+		return ""
+
+
+ItemCarbon.absent = NoItemCarbon()  # type: ignore[assignment]

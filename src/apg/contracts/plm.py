@@ -94,6 +94,16 @@ class Snapshot(Protocol):
 		nothing (a reference). Rounded half-even where 10⁻⁶ cannot hold it; totals are not."""
 		...
 
+	@property
+	def assemblies(self) -> Collection[str]:
+		"""Revisions with lines that count or would, if their quantity were known."""
+		...
+
+	@property
+	def content(self) -> bytes:
+		"""The structure itself, packed, from which `Structures.restore` makes the same one again."""
+		...
+
 
 Vector = Mapping[str, Decimal]
 """Named components that add up each for itself, such as stages of a footprint, per unit."""
@@ -137,6 +147,51 @@ class RolledUp:
 	contributions: tuple[Share, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+	"""A place in the tree: `quantity` of the product for one root there, and what it brings with all
+	below it. `parent` is the place of the branch above in the list, -1 for the root itself."""
+
+	level: int
+	parent: int
+	product_id: str
+	revision_id: str
+	quantity: Decimal
+	value: Fraction
+
+
+class Choices(Protocol):
+	"""A structure with what may stand in for the children of its lines, and all that is below that.
+
+	`hash` is the same for the same choices; `revision_ids` are those that the structure itself does
+	not hold, `assemblies` those of them with lines.
+	"""
+
+	@property
+	def hash(self) -> str: ...
+	@property
+	def count(self) -> int:
+		"""How many products may stand in, line by line."""
+		...
+
+	@property
+	def revision_ids(self) -> Sequence[str]: ...
+	@property
+	def assemblies(self) -> Collection[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+	"""The least and the most of one component over all choices, exact.
+
+	Only choices with complete figures count; `without_figures` of them did not.
+	"""
+
+	least: Fraction
+	most: Fraction
+	without_figures: int
+
+
 class Structures(Protocol):
 	"""Product structures and their arithmetic; provided by PLM."""
 
@@ -167,6 +222,35 @@ class Structures(Protocol):
 		"""
 		...
 
+	def restore(self, content: bytes) -> Snapshot:
+		"""A structure from its packed form. Raises ValueError for one that is damaged."""
+		...
+
+	def branches(
+		self,
+		snapshot: Snapshot,
+		own: Mapping[str, Decimal],
+		stops: Collection[str] = (),
+		*,
+		depth: int = 3,
+		limit: int = 300,
+	) -> tuple[Branch, ...]:
+		"""The tree to a depth with what each place brings, the largest of each level first.
+
+		At most `limit` places, the upper levels before the lower ones.
+		"""
+		...
+
+	async def choices(self, work: "Work", snapshot: Snapshot) -> Choices | None:
+		"""What may stand in on the lines of a structure; None where nothing may."""
+		...
+
+	def span(
+		self, choices: Choices, own: Mapping[str, Decimal], stops: Collection[str] = ()
+	) -> Span:
+		"""The least and the most of one quantity over the choices; `own` as for `roll_up`."""
+		...
+
 
 class NoStructures:
 	"""Without PLM there is nothing to calculate from."""
@@ -186,5 +270,93 @@ class NoStructures:
 	) -> RolledUp:
 		return RolledUp({}, False, 0.0, 0, (), ())
 
+	def restore(self, content: bytes) -> Snapshot:
+		raise ValueError("there is no provider of structures")
+
+	def branches(
+		self,
+		snapshot: Snapshot,
+		own: Mapping[str, Decimal],
+		stops: Collection[str] = (),
+		*,
+		depth: int = 3,
+		limit: int = 300,
+	) -> tuple[Branch, ...]:
+		return ()
+
+	async def choices(self, work: "Work", snapshot: Snapshot) -> Choices | None:
+		return None
+
+	def span(
+		self, choices: Choices, own: Mapping[str, Decimal], stops: Collection[str] = ()
+	) -> Span:
+		return Span(Fraction(0), Fraction(0), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+	"""What a revision says of one unit of its product; `version` counts its changes.
+
+	`estimated` names the fields that somebody estimated (`mass`, `material`).
+	"""
+
+	revision_id: str
+	product_id: str
+	version: int
+	number: str
+	name: str
+	revision: str
+	product_type: str
+	unit: str
+	mass: Decimal | None
+	mass_unit: str | None
+	material: str | None
+	estimated: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialUse:
+	"""A material as written on current revisions, and how many products say so."""
+
+	material: str
+	products: int
+	without_mass: int
+
+
+class Contents(Protocol):
+	"""What revisions say of their products; provided by PLM, in one query for any number."""
+
+	absent: ClassVar["Contents"]
+
+	async def of_revisions(
+		self, work: "Work", revision_ids: Collection[str]
+	) -> Mapping[str, Content]:
+		"""By revision id; unknown ones are absent from the answer."""
+		...
+
+	async def of_products(self, work: "Work", names: Collection[str]) -> Mapping[str, Content]:
+		"""The current revisions of products named by id or by number, by that name."""
+		...
+
+	async def materials(self, work: "Work") -> Sequence[MaterialUse]:
+		"""Every material that current revisions name, the most used first."""
+		...
+
+
+class NoContents:
+	"""Without PLM there are no revisions."""
+
+	async def of_revisions(
+		self, work: "Work", revision_ids: Collection[str]
+	) -> Mapping[str, Content]:
+		return {}
+
+	async def of_products(self, work: "Work", names: Collection[str]) -> Mapping[str, Content]:
+		return {}
+
+	async def materials(self, work: "Work") -> Sequence[MaterialUse]:
+		return ()
+
 
 Structures.absent = NoStructures()  # type: ignore[assignment]
+Contents.absent = NoContents()  # type: ignore[assignment]

@@ -13,6 +13,7 @@ from apg.capabilities.plm.revisions import views as revisions_views
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.structures import api as structures_api
 from apg.capabilities.plm.structures import views as structures_views
+from apg.capabilities.plm.structures.contents import ContentsOfPlm
 from apg.capabilities.plm.structures.port import StructuresOfPlm
 from apg.contracts import plm as contract
 from apg.kernel.capability import Api, Capability, Pages
@@ -84,7 +85,7 @@ capability = Capability(
 		contract.StructureChanged,
 	),
 	tasks=(imports_tasks.preview_import, imports_tasks.take_over_import),
-	ports={contract.Structures: StructuresOfPlm()},
+	ports={contract.Structures: StructuresOfPlm(), contract.Contents: ContentsOfPlm()},
 	health=health.CHECKS,
 	settings=PlmSettings,
 	migrations="migrations",
