@@ -16,6 +16,11 @@ BAD = [
 	("no-naive-time", "kernel/x.py", "from datetime import datetime\nx = datetime.now()\n"),
 	("no-naive-time", "kernel/x.py", "from datetime import datetime\nx = datetime.utcnow()\n"),
 	("no-http-client", "kernel/x.py", "import httpx\n"),
+	("no-http-client", "kernel/x.py", "import httpcore\n"),
+	("no-http-client", "kernel/x.py", "from http import client\n"),
+	("no-http-client", "kernel/x.py", "def f():\n\tfrom urllib.request import urlopen\n"),
+	("no-http-client", "kernel/x.py", "import smtplib\n"),
+	("no-http-client", "platform/notifications/transports/email.py", "import http.client\n"),
 	(
 		"feature-borders",
 		"capabilities/plm/structures/service.py",
@@ -43,7 +48,9 @@ GOOD = [
 	("kernel/work.py", "async def f(s):\n\tawait s.commit()\n"),
 	("kernel/x.py", "try:\n\tpass\nexcept Exception:\n\traise\n"),
 	("kernel/x.py", "from datetime import UTC, datetime\nx = datetime.now(UTC)\n"),
-	("kernel/outbound.py", "import httpx\n"),
+	("kernel/outbound.py", "import httpcore\n"),
+	("kernel/x.py", "from urllib.parse import urlsplit\nfrom http import HTTPStatus\n"),
+	("platform/notifications/transports/email.py", "import smtplib\n"),
 	(
 		"capabilities/plm/structures/service.py",
 		"from apg.capabilities.plm.products import service\n",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,13 +18,22 @@ class Settings(BaseSettings):
 
 	model_config = SettingsConfigDict(env_prefix="APG_", extra="ignore", populate_by_name=True)
 
-	env: Literal["development", "production", "test"] = "production"
+	env: Literal["development", "production", "test"] = Field(
+		default="production", validation_alias=AliasChoices("APG_ENV", "FLASK_ENV")
+	)
 	home: Path = Path(".apg")
 	host: str = "127.0.0.1"
 	port: int = 8000
-	public_url: str = ""
+	public_url: str = Field(
+		default="", validation_alias=AliasChoices("APG_PUBLIC_URL", "APG_PLATFORM_URL")
+	)
 	secret_key: str = Field(
 		default="", validation_alias=AliasChoices("APG_SECRET_KEY", "SECRET_KEY"), repr=False
+	)
+	encryption_key: str = Field(
+		default="",
+		validation_alias=AliasChoices("APG_ENCRYPTION_KEY", "ESG_ENCRYPTION_KEY"),
+		repr=False,
 	)
 	database_url: str = Field(
 		default="", validation_alias=AliasChoices("APG_DATABASE_URL", "DATABASE_URL"), repr=False
@@ -39,9 +48,14 @@ class Settings(BaseSettings):
 	pool_wait_seconds: float = 5.0
 	allowed_hosts: str = "localhost,127.0.0.1,[::1],testserver"
 	trusted_proxies: str = ""
+	outbound_http: bool = False
+	outbound_ports: str = Field(default="443,8443", pattern=r"^ *\d{1,5}( *, *\d{1,5})* *$")
+	outbound_allow: str = ""
+	outbound_ca: str = ""
 	rate_tier: Literal["default", "strict", "wide"] = "default"
 	body_limit: int = 1_000_000
-	upload_limit: int = 100_000_000
+	file_limits: dict[str, int] = Field(default_factory=dict[str, int])
+	storage_quota: int = 20_000_000_000
 	access_token_minutes: int = 10
 	refresh_token_days: int = 14
 	session_hours: int = 12
@@ -54,6 +68,17 @@ class Settings(BaseSettings):
 	sentry_dsn: str = Field(
 		default="", validation_alias=AliasChoices("APG_SENTRY_DSN", "SENTRY_DSN"), repr=False
 	)
+	sentry_traces_rate: float = Field(default=0.1, ge=0, le=1)
+	otel_endpoint: str = Field(
+		default="",
+		validation_alias=AliasChoices("APG_OTEL_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+		repr=False,
+	)
+
+	@field_validator("env", mode="before")
+	@classmethod
+	def _flask_word(cls, value: object) -> object:
+		return "test" if value == "testing" else value
 
 	@property
 	def base_url(self) -> str:
