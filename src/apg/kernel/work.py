@@ -68,6 +68,7 @@ class Work:
 		self._tasks: list[tuple[Task, dict[str, Any]]] = []
 		self._after_commit: list[Callable[[], Awaitable[None]]] = []
 
+		self._after_rollback: list[Callable[[], Awaitable[None]]] = []
 	@property
 	def binding(self) -> Binding:
 		return Binding(
@@ -216,6 +217,10 @@ class Work:
 	def port(self, port: type[Port]) -> Port:
 		"""The provider of a contract, or its null form when the capability is absent or off."""
 		return self.runtime.composition.port(port, self.principal.enabled)
+	def after_rollback(self, call: Callable[[], Awaitable[None]]) -> None:
+		"""What the transaction did outside of the database, undone when it does not commit."""
+		self._after_rollback.append(call)
+
 
 	async def finish(self) -> None:
 		"""Flush, log, tasks, commit. A Work that was never used costs nothing."""
@@ -236,6 +241,7 @@ class Work:
 		published, self._events, self._tasks = bool(self._events), [], []
 		if published and (hint := self.runtime.state.get("log_hint")):
 			hint()
+		self._after_rollback = []
 		for call in self._after_commit:
 			await call()
 		self._after_commit = []
@@ -246,9 +252,12 @@ class Work:
 		if self._session is not None:
 			await self._session.close()
 			self._session = None
+		undo, self._after_rollback = self._after_rollback, []
 
 
 @asynccontextmanager
+		for call in undo:
+			await call()
 async def open_work(
 	runtime: Runtime,
 	principal: Principal,

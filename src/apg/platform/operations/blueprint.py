@@ -2,6 +2,7 @@
 
 from apg.kernel.capability import Api, Capability, MenuEntry, Pages
 from apg.platform.operations import permissions
+from apg.platform.operations.files import views as files_views
 from apg.platform.operations.health import api as health
 from apg.platform.operations.health import views as health_views
 from apg.platform.operations.jobs import api as jobs
@@ -37,6 +38,7 @@ capability = Capability(
 	pages=(
 		Pages("/admin/jobs", (jobs_views.router,), JOBS),
 		Pages("/admin/health", (health_views.router,), HEALTH),
+		Pages("/files", (files_views.router,)),
 	),
 	migrations="migrations",
 )

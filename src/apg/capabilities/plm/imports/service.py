@@ -72,7 +72,7 @@ async def create(
 	Raises Unreadable for a file that is no table and no known export, TooLarge.
 	"""
 	settings = work.runtime.settings
-	kept = await spool.keep(settings.home, work.principal.tenant_id, chunks, settings.upload_limit)
+	kept = await spool.keep(settings.home, work.principal.tenant_id, chunks, 100_000_000)
 	import_id = new_id()
 	try:
 		content = await to_thread(kept.path.read_bytes)
@@ -290,7 +290,7 @@ async def import_now(
 				options=ImportOptions().model_dump(exclude_none=True),
 			)
 		)
-		kept = await spool.keep(home, tenant_id, pieces(content), runtime.settings.upload_limit)
+		kept = await spool.keep(home, tenant_id, pieces(content), 100_000_000)
 		held.file_sha256 = kept.sha256
 		await work.flush()
 		await note(work, held, read, plan)

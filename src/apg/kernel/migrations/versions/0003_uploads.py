@@ -1,8 +1,13 @@
 """Files that came in."""
 
+from alembic import op
+
+from apg.kernel import uploads
+
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-	"""Filled by the feature of this name."""
+	for statement in uploads.DDL:
+		op.execute(statement)

@@ -1,0 +1,1 @@
+"""Kept files leave here, for those who may read what holds them."""
