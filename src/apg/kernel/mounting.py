@@ -32,6 +32,7 @@ from apg.kernel.web.envelopes import ErrorForms, as_app_error
 from apg.kernel.web.guarded_route import guard_of, is_public
 from apg.kernel.web.middleware import Edge
 from apg.kernel.web.pages import Frame, MenuGroup, MenuLink, PageEngine
+from apg.kernel.web.switchboard import Switchboard
 from apg.kernel.work import Work
 
 UI = Path(__file__).resolve().parent.parent / "ui"
@@ -83,6 +84,8 @@ def mount(
 	_static(app, composition)
 	describe(app, forms)
 	_check_routes(app, openings)
+	router = app.router
+	router.middleware_stack = Switchboard(router.middleware_stack, iter_route_contexts(app.routes))
 
 	def refuse(request: Request, error: AppError) -> Response:
 		if request.url.path.startswith("/api/") or not (

@@ -7,7 +7,7 @@ apg_search, past the policies, and every branch names the bound tenant first.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import cast, column, func, select
+from sqlalchemy import ColumnElement, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from apg.kernel.database import AnySelect, id_type
@@ -55,8 +55,14 @@ def searchable(op: Any, table: str, criteria: Mapping[str, str]) -> None:
 		op.execute(statement)
 
 
-def found_by(table: str, criteria: Mapping[str, Any], limit: int = 20_000) -> AnySelect:
-	"""The ids that match all criteria, for `where(Entity.id.in_(found_by(…)))`."""
-	call = getattr(func, f"{table}_search")(cast(dict(criteria), JSONB), limit)
+def found_by(
+	table: str, criteria: Mapping[str, Any] | ColumnElement[Any], limit: int = 20_000
+) -> AnySelect:
+	"""The ids that match all criteria, for `where(Entity.id.in_(found_by(…)))`.
+
+	A select that is built once gives a bound parameter, and the criteria with each call.
+	"""
+	given = criteria if isinstance(criteria, ColumnElement) else dict(criteria)
+	call = getattr(func, f"{table}_search")(cast(given, JSONB), limit)
 	found = call.table_valued(column("id", id_type), name="found").render_derived()
 	return select(found.c.id)

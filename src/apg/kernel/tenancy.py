@@ -13,6 +13,16 @@ TENANT = "(select nullif(current_setting('app.current_tenant_id', true), '')::uu
 _USER = "(select nullif(current_setting('app.user_id', true), '')::uuid)"
 _SAFE = re.compile(r"[A-Za-z0-9 _.,:/@+-]*\Z")
 
+# What a transaction is bound to, in the order of `Binding.values`.
+BOUND = (
+	"app.current_tenant_id",
+	"app.user_id",
+	"app.reach",
+	"app.action",
+	"app.origin",
+	"app.request_id",
+)
+
 # Tables without a tenant, each with the reason; a test holds the list against the database.
 WITHOUT_TENANT: dict[str, str] = {
 	"tenants": "the list of tenants itself; a policy shows each tenant its own row",
@@ -73,18 +83,19 @@ class Binding:
 
 	@property
 	def values(self) -> dict[str, str]:
-		values = {
-			"app.current_tenant_id": self.tenant_id,
-			"app.user_id": self.user_id,
-			"app.reach": self.reach,
-			"app.action": self.action,
-			"app.origin": self.origin,
-			"app.request_id": self.request_id,
-		}
-		for name, value in values.items():
-			if not _SAFE.match(value) or len(value) > 200:
-				raise ValueError(f"{name} may not be bound to {value!r}")
-		return values
+		given = (
+			self.tenant_id,
+			self.user_id,
+			self.reach,
+			self.action,
+			self.origin,
+			self.request_id,
+		)
+		if not _SAFE.match("".join(given)) or max(map(len, given)) > 200:
+			for name, value in zip(BOUND, given, strict=True):
+				if not _SAFE.match(value) or len(value) > 200:
+					raise ValueError(f"{name} may not be bound to {value!r}")
+		return dict(zip(BOUND, given, strict=True))
 
 
 def bind_statement(binding: Binding, *, read_only: bool) -> tuple[str, list[str]]:
@@ -102,11 +113,6 @@ def set_script(binding: Binding) -> str:
 		f"set_config('{name}', '{value}', true)" for name, value in binding.values.items()
 	)
 	return f"select {calls}"
-
-
-def bind_script(binding: Binding) -> str:
-	"""Begin and BIND as one message of the simple protocol."""
-	return f"begin read only; {set_script(binding)}"
 
 
 def protect_sql(

@@ -17,6 +17,7 @@ from apg.kernel import json_rows, log, tasks
 from apg.kernel.database import AnySelect, Base
 from apg.kernel.errors import Conflict, NotFound, PreconditionFailed
 from apg.kernel.events import Event
+from apg.kernel.json_rows import Prepared
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import is_id, utc_now
@@ -67,8 +68,8 @@ class Work:
 		self._events: list[Event] = []
 		self._tasks: list[tuple[Task, dict[str, Any]]] = []
 		self._after_commit: list[Callable[[], Awaitable[None]]] = []
-
 		self._after_rollback: list[Callable[[], Awaitable[None]]] = []
+
 	@property
 	def binding(self) -> Binding:
 		return Binding(
@@ -182,25 +183,27 @@ class Work:
 			with _human_errors():
 				await held.flush()
 
-	async def read_json(self, statement: AnySelect) -> bytes:
+	async def read_json(self, statement: AnySelect | Prepared, **values: Any) -> bytes:
 		"""The rows as a finished JSON array, built by PostgreSQL."""
 		await self.flush()
-		return await json_rows.rows(self, statement)
+		return await json_rows.rows(self, statement, values)
 
-	async def read_one(self, statement: AnySelect, entity: type[Base]) -> json_rows.One:
+	async def read_one(
+		self, statement: AnySelect | Prepared, entity: type[Base], **values: Any
+	) -> json_rows.One:
 		"""One object as JSON with its entity tag. Raises NotFound."""
 		await self.flush()
-		found = await json_rows.one(self, statement)
+		found = await json_rows.one(self, statement, values)
 		if found is None:
 			raise NotFound(_("{what} not found", what=human_name(entity)))
 		return found
 
 	async def read_list(
-		self, statement: AnySelect, *, limit: int, offset: int = 0
+		self, statement: AnySelect | Prepared, *, limit: int, offset: int = 0, **values: Any
 	) -> json_rows.Page:
 		"""One page of the rows as JSON, with a count that is exact to 10,000."""
 		await self.flush()
-		return await json_rows.page(self, statement, limit=limit, offset=offset)
+		return await json_rows.page(self, statement, values, limit=limit, offset=offset)
 
 	def publish(self, event: Event) -> None:
 		"""Appends to the log in this very transaction; rolled back, it never existed."""
@@ -214,13 +217,13 @@ class Work:
 		"""Something in this process to forget or to hint once the commit stands; never an effect."""
 		self._after_commit.append(call)
 
-	def port(self, port: type[Port]) -> Port:
-		"""The provider of a contract, or its null form when the capability is absent or off."""
-		return self.runtime.composition.port(port, self.principal.enabled)
 	def after_rollback(self, call: Callable[[], Awaitable[None]]) -> None:
 		"""What the transaction did outside of the database, undone when it does not commit."""
 		self._after_rollback.append(call)
 
+	def port(self, port: type[Port]) -> Port:
+		"""The provider of a contract, or its null form when the capability is absent or off."""
+		return self.runtime.composition.port(port, self.principal.enabled)
 
 	async def finish(self) -> None:
 		"""Flush, log, tasks, commit. A Work that was never used costs nothing."""
@@ -238,10 +241,10 @@ class Work:
 				await self._session.commit()
 			if not self.read_only:
 				json_rows.forget_counts(self.principal.tenant_id)
+		self._after_rollback = []
 		published, self._events, self._tasks = bool(self._events), [], []
 		if published and (hint := self.runtime.state.get("log_hint")):
 			hint()
-		self._after_rollback = []
 		for call in self._after_commit:
 			await call()
 		self._after_commit = []
@@ -249,15 +252,15 @@ class Work:
 	async def close(self) -> None:
 		"""Undoes what is not committed; the Work may go on, as a page does that shows a form again."""
 		self._events, self._tasks, self._after_commit = [], [], []
+		undo, self._after_rollback = self._after_rollback, []
 		if self._session is not None:
 			await self._session.close()
 			self._session = None
-		undo, self._after_rollback = self._after_rollback, []
+		for call in undo:
+			await call()
 
 
 @asynccontextmanager
-		for call in undo:
-			await call()
 async def open_work(
 	runtime: Runtime,
 	principal: Principal,

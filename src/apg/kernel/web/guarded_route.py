@@ -2,12 +2,15 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from apg.kernel.errors import NotFound, PermissionDenied, UnsupportedKind
@@ -141,16 +144,80 @@ def _flushed(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 	return run
 
 
+def _plain(
+	dependant: Dependant, endpoint: Callable[..., Any]
+) -> Callable[[Request], Awaitable[Response]] | None:
+	"""The endpoint called without the machinery it does not use: it takes its Work and parameters of
+	the address and makes its own Response. None for every other one (bodies, headers, models)."""
+	inner = dependant.dependencies
+	if (
+		not inspect.iscoroutinefunction(endpoint)
+		or inspect.signature(endpoint).return_annotation is not Response
+		or dependant.body_params
+		or dependant.header_params
+		or dependant.cookie_params
+		or dependant.http_connection_param_name
+		or dependant.websocket_param_name
+		or dependant.response_param_name
+		or dependant.background_tasks_param_name
+		or dependant.security_scopes_param_name
+		or len(inner) != 1
+		or getattr(inner[0].call, "guard", None) is None
+	):
+		return None
+	request_name, work_name = dependant.request_param_name, inner[0].name
+	texts, in_path = list[str](), list[Any]()
+	for field in dependant.path_params:
+		if field.field_info.annotation is str and not field.field_info.metadata:
+			texts.append(field.alias)
+		else:
+			in_path.append(field)
+	in_query = dependant.query_params
+	required = [field for field in in_query if field.field_info.is_required()]
+
+	async def run(request: Request) -> Response:
+		scope = request.scope
+		values: dict[str, Any] = {name: scope["path_params"][name] for name in texts}
+		errors: list[Any] = []
+		if in_path:
+			found, errors = request_params_to_args(in_path, scope["path_params"])
+			values.update(found)
+		# What is not given has the default of the signature, which Python fills in itself.
+		if scope["query_string"] or required:
+			query = request.query_params
+			given = [field for field in in_query if field in required or field.alias in query]
+			found, more = request_params_to_args(given, query)
+			values.update(found)
+			errors = [*errors, *more]
+		if errors:
+			raise RequestValidationError(errors)
+		if request_name is not None:
+			values[request_name] = request
+		work: Work = request.state.work
+		if work_name is not None:
+			values[work_name] = work
+		response = await endpoint(**values)
+		await work.flush()
+		return response
+
+	return run
+
+
 class GuardedRoute(APIRoute):
 	"""One request, one permission, one transaction; the answer leaves after the commit."""
 
 	def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
 		super().__init__(path, _flushed(endpoint), **options)
+		plain, guard = _plain(self.dependant, endpoint), guard_of(self)
+		self.plain = self._guarded(guard, plain) if guard and plain else None
 
 	def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 		guard, run = guard_of(self), super().get_route_handler()
-		if guard is None:
-			return run
+		return run if guard is None else self._guarded(guard, run)
+
+	def _guarded(
+		self, guard: Guard, run: Callable[[Request], Awaitable[Response]]
+	) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 		safe = not (set(self.methods or ()) - {"GET", "HEAD", "OPTIONS"})
 		read_only = safe or (guard.permission is not None and guard.permission.reads)
 

@@ -29,14 +29,16 @@ async def list_metrics(
 	limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 	offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Response:
-	statement = service.matching(
+	page = await service.listed(
+		work,
+		limit=limit,
+		offset=offset,
 		search=search,
 		metric_type=metric_type,
 		category=category,
 		is_kpi=is_kpi,
 		is_active=is_active,
 	)
-	page = await service.page(work, statement, limit=limit, offset=offset)
 	return bare_page(request, page, limit=limit, offset=offset)
 
 

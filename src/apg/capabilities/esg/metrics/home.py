@@ -17,8 +17,9 @@ SHOWN = 6
 
 async def load(work: Work) -> dict[str, Any] | None:
 	"""Nothing where there is no metric yet."""
-	statement = service.matching(is_kpi=True, is_active=True)
-	page = await service.page(work, statement, limit=SHOWN, offset=0, sort=(("name", False),))
+	page = await service.listed(
+		work, limit=SHOWN, offset=0, sort=(("name", False),), is_kpi=True, is_active=True
+	)
 	rows: list[dict[str, Any]] = load_json(page.body)
 	counts = (
 		await work.execute(

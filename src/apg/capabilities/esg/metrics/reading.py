@@ -6,6 +6,7 @@ from sqlalchemy import (
 	ColumnElement,
 	and_,
 	any_,
+	bindparam,
 	case,
 	exists,
 	func,
@@ -18,6 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from apg.capabilities.esg.metrics.models import Measurement, Metric, MetricState
 from apg.capabilities.esg.shared.vocabulary import MetricSource
 from apg.kernel.database import AnySelect
+from apg.kernel.json_rows import Prepared
 
 SORTABLE: dict[str, Any] = {
 	"updated_at": Metric.updated_at,
@@ -89,6 +91,9 @@ def select_metrics() -> AnySelect:
 		)
 		.where(~Metric.is_deleted)
 	)
+
+
+ONE = Prepared(select_metrics().where(Metric.id == bindparam("metric_id")))
 
 
 def is_due() -> ColumnElement[bool]:

@@ -1,6 +1,10 @@
 """What can be done with metrics, and how a reading moves their state."""
 
-from sqlalchemy import exists, select
+import functools
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, bindparam, exists, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from apg.capabilities.esg.metrics import reading
 from apg.capabilities.esg.metrics.models import Measurement, Metric
@@ -9,7 +13,7 @@ from apg.capabilities.esg.shared.vocabulary import standing
 from apg.contracts.esg import MetricChanged, MetricCreated
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
-from apg.kernel.json_rows import One, Page
+from apg.kernel.json_rows import One, Page, Prepared, Sorting
 from apg.kernel.search import found_by
 from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.texts import _
@@ -25,6 +29,7 @@ MAY_BE_EMPTY = frozenset(
 		"framework_id",
 	}
 )
+NEWEST: Sorting = (("updated_at", True),)
 NOT_COLUMNS = frozenset({"tenant_id", "created_by"})
 
 
@@ -80,14 +85,14 @@ async def find_by_code(work: Work, code: str) -> Metric | None:
 
 async def read(work: Work, metric_id: str) -> One:
 	"""Definition and state as JSON. Raises NotFound."""
-	return await work.read_one(reading.select_metrics().where(Metric.id == metric_id), Metric)
+	return await work.read_one(reading.ONE, Metric, metric_id=metric_id)
 
 
 def matching(
 	*,
-	search: str | None = None,
-	metric_type: str | None = None,
-	category: str | None = None,
+	search: str | ColumnElement[Any] | None = None,
+	metric_type: str | ColumnElement[str] | None = None,
+	category: str | ColumnElement[str] | None = None,
 	is_kpi: bool | None = None,
 	is_active: bool | None = None,
 	due: bool | None = None,
@@ -104,7 +109,9 @@ def matching(
 		statement = statement.where(Metric.is_active == is_active)
 	if due is not None:
 		statement = statement.where(reading.is_due() if due else ~reading.is_due())
-	if search and search.strip():
+	if isinstance(search, ColumnElement):
+		statement = statement.where(Metric.id.in_(found_by("esg_metrics", search)))
+	elif search and search.strip():
 		statement = statement.where(Metric.id.in_(found_by("esg_metrics", {"q": search.strip()})))
 	return statement
 
@@ -129,22 +136,35 @@ async def standings(work: Work, metric_ids: list[str]) -> dict[str, str]:
 	}
 
 
-async def page(
-	work: Work,
-	statement: AnySelect,
-	*,
-	limit: int,
-	offset: int,
-	sort: tuple[tuple[str, bool], ...] = (("updated_at", True),),
-) -> Page:
-	"""One page in a total order; `sort` holds (field, descending)."""
+def ordered(statement: AnySelect, sort: Sorting) -> AnySelect:
+	"""The metrics in a total order; `sort` holds (field, descending)."""
 	for name, descending in sort:
 		column = reading.SORTABLE[name]
 		# NULLS LAST only where there may be one: an index in plain order serves the rest.
 		falling = column.desc().nulls_last() if name in reading.NULLABLE else column.desc()
 		statement = statement.order_by(falling if descending else column)
-	last = Metric.id.desc() if sort and sort[-1][1] else Metric.id
-	return await work.read_list(statement.order_by(last), limit=limit, offset=offset)
+	return statement.order_by(Metric.id.desc() if sort and sort[-1][1] else Metric.id)
+
+
+@functools.cache  # as many as there are combinations of filters and sort keys in use
+def _listing(given: frozenset[str], flags: frozenset[tuple[str, bool]], sort: Sorting) -> Prepared:
+	asked: dict[str, Any] = {name: bindparam(name, type_=Text) for name in given - {"search"}}
+	if "search" in given:
+		asked["search"] = bindparam("search", type_=JSONB)
+	asked |= dict(flags)
+	return Prepared(ordered(matching(**asked), sort))
+
+
+async def listed(
+	work: Work, *, limit: int, offset: int, sort: Sorting = NEWEST, **asked: Any
+) -> Page:
+	"""One page of the metrics that fit what `matching` may be asked."""
+	flags = frozenset((name, value) for name, value in asked.items() if isinstance(value, bool))
+	given = {name: value for name, value in asked.items() if value and value is not True}
+	if text := str(given.pop("search", "")).strip():
+		given["search"] = {"q": text}
+	prepared = _listing(frozenset(given), flags, sort)
+	return await work.read_list(prepared, limit=limit, offset=offset, **given)
 
 
 async def change(work: Work, metric_id: str, patch: MetricPatch | MetricPut) -> Metric:

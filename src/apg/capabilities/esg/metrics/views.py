@@ -67,8 +67,8 @@ async def list_page(request: Request, work: Annotated[Work, allow(may.METRICS_RE
 	state = ListState.of(await _spec(work, request), request)
 	asked: dict[str, Any] = {one.name: state[one.name] for one in state.spec.filters}
 	sort = tuple((one.name, one.descending) for one in state.sort)
-	page = await service.page(
-		work, service.matching(**asked), limit=state.page_size, offset=state.offset, sort=sort
+	page = await service.listed(
+		work, limit=state.page_size, offset=state.offset, sort=sort, **asked
 	)
 	rows: list[dict[str, Any]] = load_json(page.body)
 	standings = await service.standings(work, [row["id"] for row in rows])

@@ -52,14 +52,15 @@ async def list_products(
 ) -> Response:
 	if sort_by not in reading.SORTABLE:
 		raise Invalid.one("sort_by", _("Choose one of {names}.", names=", ".join(reading.SORTABLE)))
-	statement = service.matching(
+	found = await service.listed(
+		work,
+		status=status,
+		sort=((sort_by, sort_order == "desc"),),
+		number=page,
+		size=page_size,
 		criteria=criteria_of(search, tags, attribute, cost_min, cost_max),
 		product_type=product_type,
 		lifecycle_phase=lifecycle_phase,
-		status=status,
-	)
-	found = await service.page(
-		work, statement, sort=((sort_by, sort_order == "desc"),), number=page, size=page_size
 	)
 	return ok_page(work, found, number=page, size=page_size)
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal_column, select
+from sqlalchemy import and_, bindparam, case, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, Revision
 from apg.kernel.database import AnySelect
+from apg.kernel.json_rows import Prepared
 
 NO_TWIN = "no digital twin capability is installed"
 SORTABLE: dict[str, Any] = {
@@ -85,6 +86,9 @@ def select_products(revision: Any = None) -> AnySelect:
 		Item.updated_by.label("updated_by"),
 		func.concat(Item.version, "-", Revision.version).label("etag"),
 	).join(Revision, joined)
+
+
+ONE = Prepared(select_products().where(Item.id == bindparam("product_id"), ~Item.is_deleted))
 
 
 def select_costs(item_id: str) -> AnySelect:

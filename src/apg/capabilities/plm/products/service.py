@@ -1,9 +1,12 @@
 """What can be done with products: create, change, delete, restore; their costs and identifiers."""
 
+import functools
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import ColumnElement, Text, bindparam, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products import reading
@@ -27,7 +30,7 @@ from apg.capabilities.plm.shared.numbering import NumberFormat
 from apg.contracts.plm import ProductCreated, ProductUpdated
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
-from apg.kernel.json_rows import One, Page
+from apg.kernel.json_rows import One, Page, Prepared, Sorting
 from apg.kernel.search import found_by
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
@@ -339,6 +342,8 @@ async def read(
 	work: Work, product_id: str, *, revision_id: str | None = None, deleted: bool = False
 ) -> One:
 	"""The product as JSON. Raises NotFound."""
+	if revision_id is None and not deleted:
+		return await work.read_one(reading.ONE, Item, product_id=product_id)
 	statement = reading.select_products(revision_id).where(Item.id == product_id)
 	if revision_id is not None:
 		statement = statement.where(Revision.item_id == Item.id)
@@ -379,9 +384,9 @@ async def revision_of(
 
 def matching(
 	*,
-	criteria: dict[str, Any],
-	product_type: str | None = None,
-	lifecycle_phase: str | None = None,
+	criteria: Mapping[str, Any] | ColumnElement[Any] | None = None,
+	product_type: str | ColumnElement[str] | None = None,
+	lifecycle_phase: str | ColumnElement[str] | None = None,
 	status: str | None = None,
 ) -> AnySelect:
 	"""Products that fit; text, tags, attributes and costs go through the search function."""
@@ -392,26 +397,45 @@ def matching(
 		statement = statement.where(~Item.is_deleted)
 		if status in ("active", "inactive"):
 			statement = statement.where(Item.is_active == (status == "active"))
-	if product_type:
+	if product_type is not None:
 		statement = statement.where(Item.product_type == product_type)
-	if lifecycle_phase:
+	if lifecycle_phase is not None:
 		statement = statement.where(Item.lifecycle_phase == lifecycle_phase)
-	if criteria:
+	if isinstance(criteria, ColumnElement) or criteria:
 		statement = statement.where(Item.id.in_(found_by("plm_items", criteria)))
 	return statement
 
 
-async def page(
-	work: Work, statement: AnySelect, *, sort: tuple[tuple[str, bool], ...], number: int, size: int
-) -> Page:
-	"""One page in a total order; `sort` holds (field, descending)."""
+def ordered(statement: AnySelect, sort: Sorting) -> AnySelect:
+	"""The products in a total order; `sort` holds (field, descending)."""
 	for name, descending in sort:
 		column = reading.SORTABLE[name]
 		# NULLS LAST only where there may be one: an index in plain order serves the rest.
 		falling = column.desc().nulls_last() if name in reading.NULLABLE else column.desc()
 		statement = statement.order_by(falling if descending else column)
-	last = Item.id.desc() if sort and sort[-1][1] else Item.id
-	return await work.read_list(statement.order_by(last), limit=size, offset=(number - 1) * size)
+	return statement.order_by(Item.id.desc() if sort and sort[-1][1] else Item.id)
+
+
+async def page(work: Work, statement: AnySelect, *, sort: Sorting, number: int, size: int) -> Page:
+	"""One page of a select that a page of the product made up."""
+	return await work.read_list(ordered(statement, sort), limit=size, offset=(number - 1) * size)
+
+
+@functools.cache  # as many as there are combinations of filters and sort keys in use
+def _listing(given: frozenset[str], status: str | None, sort: Sorting) -> Prepared:
+	asked: dict[str, Any] = {name: bindparam(name, type_=Text) for name in given - {"criteria"}}
+	if "criteria" in given:
+		asked["criteria"] = bindparam("criteria", type_=JSONB)
+	return Prepared(ordered(matching(status=status, **asked), sort))
+
+
+async def listed(
+	work: Work, *, status: str | None, sort: Sorting, number: int, size: int, **asked: Any
+) -> Page:
+	"""One page of the products that fit what `matching` may be asked."""
+	given = {name: value for name, value in asked.items() if value}
+	prepared = _listing(frozenset(given), status, sort)
+	return await work.read_list(prepared, limit=size, offset=(number - 1) * size, **given)
 
 
 async def record_current_cost(work: Work, item_id: str, amount: Decimal, currency: str) -> None:
