@@ -102,3 +102,27 @@ class NoIdentity:
 
 
 Identity.absent = NoIdentity()  # type: ignore[assignment]
+
+
+class Confirmations(Protocol):
+	"""Re-authentication for signatures; provided by auth, proofs come from `POST /auth/confirm`."""
+
+	absent: ClassVar["Confirmations"]
+
+	async def take(self, work: "Work", proof: str, subject: str) -> str | None:
+		"""Uses up the caller's own proof for this subject (a SHA-256 in hex) in this transaction.
+
+		Answers how he proved himself, `password` or `totp`; None for a proof that is unknown,
+		another one's, for another subject, late or used, and for whoever is no person.
+		"""
+		...
+
+
+class NoConfirmations:
+	"""Without auth nobody can sign."""
+
+	async def take(self, work: "Work", proof: str, subject: str) -> str | None:
+		return None
+
+
+Confirmations.absent = NoConfirmations()  # type: ignore[assignment]

@@ -1,6 +1,6 @@
 """Auth and roles: the manifest."""
 
-from apg.contracts.identity import Identity, RolesChanged, UserJoined, UserLeft
+from apg.contracts.identity import Confirmations, Identity, RolesChanged, UserJoined, UserLeft
 from apg.kernel.capability import Api, Capability, Pages
 from apg.platform.auth import menu, permissions
 from apg.platform.auth.accounts import admin_views, public_views, views
@@ -8,7 +8,9 @@ from apg.platform.auth.accounts import api as accounts
 from apg.platform.auth.accounts.models import AccountLink
 from apg.platform.auth.api_keys import api as api_keys_api
 from apg.platform.auth.api_keys.models import ApiKey
-from apg.platform.auth.identity import IdentityPort
+from apg.platform.auth.confirmations import api as confirmations
+from apg.platform.auth.confirmations.models import Confirmation
+from apg.platform.auth.identity import ConfirmationsPort, IdentityPort
 from apg.platform.auth.roles import api as roles_api
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.roles import views as roles_views
@@ -32,9 +34,12 @@ capability = Capability(
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
 	apis=(
-		Api("/api/v1/auth", (accounts.tokens, accounts.account, accounts.admin)),
+		Api(
+			"/api/v1/auth",
+			(accounts.tokens, accounts.account, accounts.admin, confirmations.router),
+		),
 		# The guides sign in here; the rest of the product is below /api/v1.
-		Api("/auth", (accounts.tokens, accounts.account)),
+		Api("/auth", (accounts.tokens, accounts.account, confirmations.router)),
 		Api("/.well-known", (accounts.keys,)),
 		Api("/api/v1/users", (users_api.router, accounts.reset_links)),
 		Api("/api/v1/roles", (roles_api.router,)),
@@ -52,7 +57,7 @@ capability = Capability(
 		Pages("/admin/roles", (roles_views.router,), menu.ROLES),
 	),
 	publishes=(UserJoined, UserLeft, RolesChanged),
-	ports={Identity: IdentityPort()},
+	ports={Identity: IdentityPort(), Confirmations: ConfirmationsPort()},
 	settings=AuthSettings,
 	on_enabled=roles.seed_roles,
 	searches=searching.SEARCHES,
@@ -69,4 +74,7 @@ capability = Capability(
 		"auth_",
 	),
 )
-ENTITIES = (User, Membership, Role, MembershipRole, Session, RefreshToken, ApiKey, AccountLink)
+ENTITIES = (
+	*(User, Membership, Role, MembershipRole, Session, RefreshToken, ApiKey, AccountLink),
+	Confirmation,
+)

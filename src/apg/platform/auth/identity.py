@@ -1,10 +1,11 @@
-"""Answers of auth to other capabilities: the provider of `contracts.identity.Identity`."""
+"""Answers of auth to other capabilities: the providers of the ports of `contracts.identity`."""
 
 from collections.abc import Collection, Mapping
 
 from apg.contracts.identity import Person
 from apg.kernel.permissions import Permission
 from apg.kernel.work import Work
+from apg.platform.auth.confirmations import service as confirmations
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.users import people, standing
 
@@ -40,3 +41,10 @@ class IdentityPort:
 
 	async def seed_roles(self, work: Work) -> None:
 		await roles.seed_roles(work)
+
+
+class ConfirmationsPort:
+	"""Proofs of presence, for whatever a person signs."""
+
+	async def take(self, work: Work, proof: str, subject: str) -> str | None:
+		return await confirmations.take(work, proof, subject)

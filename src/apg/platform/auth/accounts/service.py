@@ -65,6 +65,19 @@ async def check_password(work: Work, password: str, field: str) -> None:
 		raise Invalid.one(field, _("This is not your present password."), "password")
 
 
+async def check_code(work: Work, code: str, field: str) -> None:
+	"""Asks for a code of the authenticator app again. Raises Invalid at the field, TooManyRequests."""
+	user_id = person(work)
+	user = await users.user_of(work, user_id)
+	await spend(work.runtime, f"totp:{user_id}", work.origin)
+	sealed = (await work.execute(text("select totp_secret from own_secrets()"))).scalar_one()
+	if sealed is None or user.totp_confirmed_at is None:
+		raise Invalid.one(field, _("You have no second factor; give your password."), "totp")
+	if not await second_factor.passes(work.runtime, user_id, sealed, code):
+		await refused(work.runtime, work.origin, user_id)
+		raise Invalid.one(field, _("This code is wrong or was used already."), "totp")
+
+
 async def change_password(work: Work, current: str, new: str) -> int:
 	"""Another password; every other session of the person ends. Answers how many did."""
 	user_id = person(work)
