@@ -1,0 +1,1 @@
+"""Files of emission factors: read, checked, shown, taken."""
