@@ -1,6 +1,8 @@
 """Product lifecycle management on one screen: start reading here."""
 
 from apg.capabilities.plm import home, menu, permissions, searching
+from apg.capabilities.plm.alternates import models as _alternates  # noqa: F401
+from apg.capabilities.plm.baselines import models as _baselines  # noqa: F401
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.imports import api as imports_api
@@ -15,6 +17,7 @@ from apg.capabilities.plm.structures import api as structures_api
 from apg.capabilities.plm.structures import views as structures_views
 from apg.capabilities.plm.structures.contents import ContentsOfPlm
 from apg.capabilities.plm.structures.port import StructuresOfPlm
+from apg.capabilities.plm.suppliers import models as _suppliers  # noqa: F401
 from apg.contracts import plm as contract
 from apg.kernel.capability import Api, Capability, Pages
 

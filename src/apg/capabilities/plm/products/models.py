@@ -227,6 +227,15 @@ class Identifier(TenantOwned, Base):
 			name="uq_plm_identifiers_value",
 			info=human("IDENTIFIER_TAKEN", "The product already has this identifier.", "value"),
 		),
+		# A GTIN names one trade item, whichever of its lengths it is written in.
+		Index(
+			"uq_plm_identifiers_gtin",
+			"tenant_id",
+			text("lpad(value, 14, '0')"),
+			unique=True,
+			postgresql_where=text("scheme = 'gtin'"),
+			info=human("GTIN_TAKEN", "Another product has this GTIN.", "value"),
+		),
 	)
 
 

@@ -1,10 +1,12 @@
 """What counts as the content of a revision, and its hash."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from apg.capabilities.plm.products.models import Revision
+from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.content_hash import content_hash
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.kernel.work import Work
@@ -15,39 +17,63 @@ async def hash_of(work: Work, revision: Revision) -> str:
 
 	Floating children count by product, because which revision they mean is not content.
 	"""
+	return (await hashes_of(work, [revision]))[revision.id]
+
+
+async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]:
+	"""The hashes of several revisions by their ids, in three queries; where one pins another of
+	them, it carries the hash computed here."""
 	await work.flush()
-	rows = (
-		await work.execute(
-			select(Line, Revision.content_hash)
-			.join(Revision, Revision.id == Line.child_revision_id, isouter=True)
-			.where(Line.parent_revision_id == revision.id)
-		)
-	).all()
+	wanted = ids([revision.id for revision in revisions])
+	lines: dict[str, list[Any]] = {}
+	for row in await work.execute(
+		select(*Line.__table__.c, Revision.content_hash)
+		.join(Revision, Revision.id == Line.child_revision_id, isouter=True)
+		.where(Line.parent_revision_id == wanted)
+	):
+		lines.setdefault(row.parent_revision_id, []).append(row)
 	substitutes: dict[str, list[dict[str, Any]]] = {}
 	for each in await work.scalars(
 		select(LineSubstitute)
 		.join(Line, Line.id == LineSubstitute.line_id)
-		.where(Line.parent_revision_id == revision.id)
+		.where(Line.parent_revision_id == wanted)
 	):
 		substitutes.setdefault(each.line_id, []).append(
 			{"product": each.item_id, "rank": each.rank, "ratio": each.quantity_ratio}
 		)
-	lines = [_line(line, pinned, substitutes.get(line.id, [])) for line, pinned in rows]
-	return content_hash(
-		lines,
-		{
-			"product": revision.item_id,
-			"name": revision.name,
-			"description": revision.description,
-			"attributes": revision.attributes,
-			"mass": revision.mass,
-			"mass_unit": revision.mass_unit,
-			"material": revision.material,
-		},
-	)
+	held = {revision.id: revision for revision in revisions}
+	found: dict[str, str] = {}
+
+	def hashed(revision: Revision) -> str:
+		if revision.id in found:
+			return found[revision.id]
+		written: list[dict[str, Any]] = []
+		for line in lines.get(revision.id, ()):
+			below = held.get(line.child_revision_id)  # no cycle: a structure never has one
+			pinned = line.content_hash if below is None else hashed(below)
+			written.append(_line(line, pinned, substitutes.get(line.id, [])))
+		found[revision.id] = content_hash(written, fields_of(revision))
+		return found[revision.id]
+
+	for revision in revisions:
+		hashed(revision)
+	return found
 
 
-def _line(line: Line, pinned: str | None, substitutes: list[dict[str, Any]]) -> dict[str, Any]:
+def fields_of(revision: Any) -> dict[str, Any]:
+	"""The revision's own content, beside its lines."""
+	return {
+		"product": revision.item_id,
+		"name": revision.name,
+		"description": revision.description,
+		"attributes": revision.attributes,
+		"mass": revision.mass,
+		"mass_unit": revision.mass_unit,
+		"material": revision.material,
+	}
+
+
+def _line(line: Any, pinned: str | None, substitutes: list[dict[str, Any]]) -> dict[str, Any]:
 	return {
 		"line": line.line_uid,
 		"find_number": line.find_number,

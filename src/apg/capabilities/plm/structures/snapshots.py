@@ -10,7 +10,7 @@ far less than the two days for which changes are remembered.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from time import monotonic
@@ -207,6 +207,21 @@ async def snapshot_of(
 				held.keep(key if small else everything, snapshot)
 			return snapshot
 		version = after
+
+
+FEW = 4  # revisions whose structures are read one by one; for more the tenant's is read once
+
+
+async def hashes_below(work: Work, roots: Sequence[str]) -> dict[str, str]:
+	"""`hash_below` of several revisions, engineering view by the default rule. Raises StructureCycle."""
+	if len(roots) <= FEW:
+		return {
+			root: (await snapshot_of(work, root, Rule.DEFAULT, View.ENGINEERING)).hash_below(root)
+			for root in roots
+		}
+	columns = await load_whole(work, None, Rule.DEFAULT, View.ENGINEERING)
+	whole = await build(work, columns, None, Rule.DEFAULT, View.ENGINEERING)
+	return {root: whole.hash_below(root) for root in roots}
 
 
 def _holding(snapshot: Snapshot | None, root: str) -> Snapshot | None:

@@ -1,0 +1,1 @@
+"""Parts that may replace one another wherever they are used."""

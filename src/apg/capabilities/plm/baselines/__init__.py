@@ -1,0 +1,1 @@
+"""Baselines: what a structure was, resolved once and never changed again."""

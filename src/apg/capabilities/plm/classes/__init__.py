@@ -1,0 +1,1 @@
+"""Classes of parts: a tree with inherited attributes, and how their revisions are labelled."""

@@ -1,0 +1,1 @@
+"""Who makes and who sells parts: manufacturers, approved manufacturer parts, suppliers, offers."""
