@@ -48,6 +48,82 @@ class MetricValueChanged(Event):
 	current_date: str | None
 
 
+class ActivityRecorded(Event):
+	"""An activity was recorded. `site_id` or `product_id` names whose, days are of its period."""
+
+	name = "esg.activity.recorded.v1"
+	activity_id: str
+	version: int
+	kind: str
+	activity_code: str
+	site_id: str | None
+	product_id: str | None
+	first_day: str
+	last_day: str
+
+
+class ActivitiesRecorded(Event):
+	"""A batch of activities was recorded as a whole; `codes` are those of its activities, at most
+	a hundred (`more_codes` says that there are others)."""
+
+	name = "esg.activities.recorded.v1"
+	batch_id: str
+	count: int
+	codes: list[str]
+	more_codes: bool
+	first_day: str
+	last_day: str
+
+
+class ActivityCorrected(Event):
+	"""A new version stands in place of `version - 1`; days cover the periods of both."""
+
+	name = "esg.activity.corrected.v1"
+	activity_id: str
+	version: int
+	kind: str
+	activity_code: str
+	former_code: str
+	site_id: str | None
+	product_id: str | None
+	first_day: str
+	last_day: str
+
+
+class ActivityWithdrawn(Event):
+	"""The record no longer stands; it is kept with the reason."""
+
+	name = "esg.activity.withdrawn.v1"
+	activity_id: str
+	version: int
+	kind: str
+	activity_code: str
+	site_id: str | None
+	product_id: str | None
+	first_day: str
+	last_day: str
+
+
+class ActivitiesMoved(Event):
+	"""Records came into another state of their review."""
+
+	name = "esg.activities.moved.v1"
+	state: str
+	count: int
+	activity_ids: list[str]
+
+
+class CalculationDone(Event):
+	"""A calculation ended and is sealed; totals in kg CO2e as text."""
+
+	name = "esg.calculation.done.v1"
+	calculation_id: str
+	lines: int
+	missing: int
+	co2e: str
+	seal: str
+
+
 class FootprintRecorded(Event):
 	"""A footprint of a revision was recorded and sealed; it never changes again."""
 
@@ -133,6 +209,14 @@ class ItemCarbon(Protocol):
 		"""Why there is no figure and what mends it, in words."""
 		...
 
+	def remedy(self, missing: NoCarbon) -> str:
+		"""The page where that is mended, empty where it is the product's own form."""
+		...
+
+	def page(self, product_id: str) -> str:
+		"""The page of a product's footprint, empty where there is none."""
+		...
+
 
 class NoItemCarbon:
 	"""Without ESG no product has a carbon figure, and none is asked for."""
@@ -152,6 +236,12 @@ class NoItemCarbon:
 		return {}
 
 	def reason(self, missing: NoCarbon) -> str:
+		return ""
+
+	def remedy(self, missing: NoCarbon) -> str:
+		return ""
+
+	def page(self, product_id: str) -> str:
 		return ""
 
 

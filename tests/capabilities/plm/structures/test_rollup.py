@@ -68,6 +68,7 @@ async def test_a_mended_price_moves_every_parent(shop: Workshop):
 			"message": "No price is recorded; record one.",
 			"parent_product_id": None,
 			"parent_product_number": None,
+			"remedy": None,
 		}
 	]
 	assert gap["coverage"] == gap["item_coverage"] == D("0.5")

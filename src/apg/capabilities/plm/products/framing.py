@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.products import reading, service
 from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, Revision
+from apg.contracts.esg import ItemCarbon
 from apg.kernel.database import load_json
 from apg.kernel.errors import NotFound
 from apg.kernel.stamps import is_id
@@ -88,7 +89,7 @@ async def frame(
 ) -> dict[str, Any]:
 	"""The context of `plm/products/_product.html`. Raises NotFound."""
 	product = await product_of(work, product_id, revision)
-	rights = May.of(work)
+	rights, carbon = May.of(work), work.port(ItemCarbon)
 	base = f"/plm/products/{product_id}"
 	of = f"?revision={product['revision_id']}" if revision else ""
 	counts = await _counts(work, product_id)
@@ -112,6 +113,7 @@ async def frame(
 		"of_revision": of,
 		"working_id": await working_of(work, product_id),
 		"is_current": product["revision_id"] == product["current_revision_id"],
+		"carbon_page": carbon.page(product_id) if carbon.shown(work) else "",
 	}
 
 

@@ -81,6 +81,9 @@ def _table(head: HeadRow, tree: Tree, flat: bool) -> tuple[list[Column], list[Se
 		if costed:
 			added = [Column("Unit cost", currency), Column("Total cost", currency), *added]
 			names = ["own_cost", "total_cost", *names]
+		if tree.rolled.carbon is not None:
+			added += [Column("CO2e", "kg"), Column("Total CO2e", "kg")]
+			names += ["rolled_co2e", "total_co2e"]
 		headers += added
 		figures = [_figures(row, names) for row in tree.rows]
 		if not flat:

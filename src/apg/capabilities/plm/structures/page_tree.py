@@ -20,6 +20,7 @@ from apg.capabilities.plm.structures.reading import HeadRow, Row, head_of
 from apg.capabilities.plm.structures.rollup import Lack, RolledUp
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.tree import Asked
+from apg.contracts.esg import ItemCarbon
 from apg.contracts.reference import ExchangeRates
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
@@ -42,6 +43,7 @@ COLUMNS = (
 	Column("rolled_cost", "Cost", kind="money"),
 	Column("total_cost", "Cost in all", kind="money"),
 	Column("total_mass", "Mass in all", kind="number", unit="kg"),
+	Column("total_co2e", "CO2e in all", kind="number", unit="kg"),
 )
 
 
@@ -63,6 +65,7 @@ class Context:
 	asked: Asked
 	revision: str | None
 	given: Mapping[str, str]
+	carbon: bool = False
 
 	def url(self, place: str, /, **more: str) -> str:
 		query = urlencode({**self.given, **{n: v for n, v in more.items() if v != ""}})
@@ -90,16 +93,17 @@ async def context_of(work: Work, read: ContextIn) -> Context:
 		name: amount_text(value) if isinstance(value, Decimal) else str(value)
 		for name, value in given.items()
 	}
-	return Context(asked, read.revision, texts)
+	return Context(asked, read.revision, texts, work.port(ItemCarbon).shown(work))
 
 
 def columns_of(context: Context) -> tuple[Column, ...]:
-	"""Without costs for whoever may not see them."""
+	"""Without costs and CO2e for whoever may not see them."""
 	currency = context.asked.currency
 	return tuple(
 		replace(column, unit=currency or "") if column.name in COSTS else column
 		for column in COLUMNS
-		if currency is not None or column.name not in COSTS
+		if (currency is not None or column.name not in COSTS)
+		and (context.carbon or column.name != "total_co2e")
 	)
 
 
@@ -230,15 +234,17 @@ def _tree_rows(rows: list[Row], context: Context, head: HeadRow, rolled: RolledU
 					above="" if total is None else f"{total:f}",
 				),
 				href=f"/plm/products/{row['product_id']}",
-				values=_values(row, context, largest),
+				values=_values(row, context, largest, rolled),
 			)
 		)
 	return made
 
 
-def _values(row: Row, context: Context, largest: Mapping[str, Decimal | None]) -> dict[str, Any]:
-	lacks = {f"{name}_reason": _reason(row, name) for name in ("cost", "mass")}
-	empty = {"rolled_cost": None, "total_cost": None, "total_mass": None}
+def _values(
+	row: Row, context: Context, largest: Mapping[str, Decimal | None], rolled: RolledUp
+) -> dict[str, Any]:
+	lacks = {f"{name}_reason": _reason(row, name, rolled) for name in ("cost", "mass", "co2e")}
+	empty = {"rolled_cost": None, "total_cost": None, "total_mass": None, "total_co2e": None}
 	return {
 		**empty,
 		**plain(row),
@@ -248,6 +254,7 @@ def _values(row: Row, context: Context, largest: Mapping[str, Decimal | None]) -
 		"currency": context.asked.currency,
 		"largest_cost": largest.get("cost"),
 		"largest_mass": largest.get("mass"),
+		"largest_co2e": largest.get("co2e"),
 	}
 
 
@@ -262,8 +269,10 @@ def plain(value: Any) -> Any:
 	return value
 
 
-def _reason(row: Row, name: str) -> str:
+def _reason(row: Row, name: str, rolled: RolledUp) -> str:
 	lack = row.get(f"{name}_lack")
+	if lack and name == "co2e" and rolled.carbon is not None:
+		return rolled.carbon.text(rolled.node_of(row["revision_id"]))
 	if lack:
 		return totals.lack_text(Lack(lack))
 	if row.get(f"rolled_{name}") is None:

@@ -1,4 +1,4 @@
-"""Cost and mass of a structure in one pass, with what is missing and why.
+"""Cost, mass and CO2e of a structure in one pass, with what is missing and why.
 
 A recorded price or mass is that of the whole item. Where an item is bought (purchased, raw material,
 service) and has one, it ends the descent; an item made here is the sum of its lines, and a figure
@@ -24,6 +24,7 @@ from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType
 from apg.capabilities.plm.shared.lines import KIND_CODES, MICRO, QuantityKind
 from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.carbon import CO2E, NodeCarbon, carbon_of
 from apg.capabilities.plm.structures.fixed_rows import aside, distinct
 from apg.capabilities.plm.structures.loading import TYPES
 from apg.capabilities.plm.structures.prices import REASONS, Costs, PriceLists, Prices, price_lists
@@ -34,6 +35,7 @@ from apg.kernel.work import Work
 
 COST, MASS = "cost", "mass"
 KILOGRAM = "kg"
+DIGITS = {COST: exact.DIGITS, MASS: exact.DIGITS, CO2E: 9}
 BOUGHT = tuple(
 	TYPES.index(each)
 	for each in (ProductType.PURCHASED, ProductType.RAW_MATERIAL, ProductType.SERVICE)
@@ -53,6 +55,9 @@ class Lack(StrEnum):
 	AS_REQUIRED = "as_required"
 	NO_QUANTITY = "quantity_not_given"
 	UNIT = "unit_not_convertible"
+
+
+_ANY = {COST: str(Lack.NO_PRICE), MASS: str(Lack.NO_MASS), CO2E: "unknown_revision"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +88,7 @@ class RolledUp:
 	rolled: RollUp
 	masses: Masses
 	prices: Prices | None
+	carbon: NodeCarbon | None = None
 
 	@cached_property
 	def _below(self) -> IntArray:
@@ -101,7 +107,8 @@ class RolledUp:
 		}
 
 	def total(self, name: str, node: int, times: Fraction = Fraction(1)) -> Decimal | None:
-		"""The known part of `times` of a node, to 6 decimals half-even; None when nothing is known.
+		"""The known part of `times` of a node, to 6 decimals half-even (CO2e 9); None when nothing is
+		known.
 
 		Beyond 20,000 lines: to 10 significant digits at most, of which the root's are exact.
 		"""
@@ -109,22 +116,25 @@ class RolledUp:
 		if totals.missing[node] and totals.missing[node] == totals.needed[node]:
 			return None
 		if self._exact is not None:
-			return self._exact[name].decimal(node, exact.DIGITS, times)
+			return self._exact[name].decimal(node, DIGITS[name], times)
 		value = float(totals.values[node]) * float(times)
-		digits = exact.DIGITS - max(0, len(str(int(abs(value)))) - 4)
+		digits = DIGITS[name] - max(0, len(str(int(abs(value)))) - 4)
 		structure = self.snapshot.structure
 		if node != structure.index(self.root):
-			return exact.decimal_of(Fraction(value), min(exact.DIGITS, digits))
+			return exact.decimal_of(Fraction(value), min(DIGITS[name], digits))
 
 		def precisely() -> Fraction:
 			figures = self.rolled.figures[name]
 			walk = exact.ExactWalk(structure, self._below, self.lot)
 			return walk.totals(figures.exact, figures.stopped)[node] * times
 
-		return quantise(value, min(exact.DIGITS, digits), precisely)
+		return quantise(value, min(DIGITS[name], digits), precisely)
 
 	def own(self, name: str, node: int) -> Decimal | None:
-		"""What is recorded for the item itself: a unit price, or a mass in kg."""
+		"""What is recorded for the item itself: a unit price, a mass in kg, or its own kg CO2e."""
+		if name == CO2E:
+			figures = self.rolled.figures[name]
+			return exact.decimal_of(figures.exact(node), 12) if figures.known[node] else None
 		if name == MASS:
 			if not self.masses.known[node]:
 				return None
@@ -140,9 +150,12 @@ class RolledUp:
 	def coverage(self, name: str, node: int) -> float:
 		return float(self.rolled[name].coverage[node])
 
-	def lack(self, name: str, node: int) -> Lack | None:
-		"""Why this very node brings no figure, where it needs one."""
+	def lack(self, name: str, node: int) -> str | None:
+		"""Why this very node brings no figure, where it needs one: a Lack, or ESG's reason."""
 		figures = self.rolled.figures[name]
+		if self.carbon is not None and name == CO2E:
+			missing = self.carbon.missing(node)
+			return None if missing is None else missing.reason
 		if figures.known[node] or not self.snapshot.structure.leaf[node]:
 			return None
 		if name == MASS:
@@ -163,6 +176,8 @@ class RolledUp:
 					(f"{name}_lack", self._lack_word(name, node)),
 				)
 			}
+			if self.carbon is not None:
+				self._shown[node]["co2e_estimated"] = bool(self.carbon.estimated[node])
 		return self._shown[node]
 
 	def node_of(self, revision_id: str) -> int:
@@ -176,19 +191,19 @@ class RolledUp:
 		return {}
 
 	@cached_property
-	def _shown(self) -> dict[int, Mapping[str, Any]]:
+	def _shown(self) -> dict[int, dict[str, Any]]:
 		return {}
 
 	def _lack_word(self, name: str, node: int) -> str | None:
 		lack = self.lack(name, node)
 		return None if lack is None else str(lack)
 
-	def lack_of(self, name: str, gap: Gap) -> Lack:
+	def lack_of(self, name: str, gap: Gap) -> str:
 		"""The reason behind a gap of a report."""
 		structure = self.snapshot.structure
 		node = structure.index(gap.item)
 		if gap.reason is GapReason.NO_FIGURE or gap.parent is None:
-			return self.lack(name, node) or (Lack.NO_MASS if name == MASS else Lack.NO_PRICE)
+			return self.lack(name, node) or _ANY[name]
 		unknown = set(structure.unknown.tolist())
 		for line in structure.line_range(structure.index(gap.parent)):
 			if int(structure.child[line]) == node and line in unknown:
@@ -210,9 +225,9 @@ async def roll_up_product(
 	day: date,
 	costs: Costs | None,
 ) -> RolledUp:
-	"""Cost (at the prices for `quantity` of the root) and mass of every node, in one pass.
+	"""Cost (at the prices for `quantity` of the root), mass and CO2e of every node, in one pass.
 
-	Without `costs` mass alone.
+	Without `costs` no cost; CO2e where ESG is on and the reader may see it.
 
 	`lot` units of every product are built together: over them fixed and setup quantities spread.
 	"""
@@ -224,6 +239,9 @@ async def roll_up_product(
 	figures = {
 		MASS: Figures(masses.values, masses.known & counts, None, ends, masses.exact),
 	}
+	carbon = await carbon_of(work, snapshot, root, day)
+	if carbon is not None:
+		figures[CO2E] = carbon.figures
 	prices: Prices | None = None
 	if costs is not None:
 		lists = await price_lists(work, snapshot.item_words, costs, currency=currency, day=day)
@@ -237,7 +255,7 @@ async def roll_up_product(
 			_exact_prices(snapshot, prices),
 		)
 	rolled = await aside(partial(roll_up, structure, figures, lots=lot), structure.line_count)
-	return RolledUp(snapshot, root, quantity, lot, rolled, masses, prices)
+	return RolledUp(snapshot, root, quantity, lot, rolled, masses, prices, carbon)
 
 
 def _choose(

@@ -189,6 +189,12 @@ class Rolled(BaseModel):
 	total_mass: Decimal | None = None
 	mass_complete: bool | None = None
 	mass_lack: str | None = None
+	own_co2e: Decimal | None = None
+	rolled_co2e: Decimal | None = None
+	total_co2e: Decimal | None = None
+	co2e_complete: bool | None = None
+	co2e_lack: str | None = None
+	co2e_estimated: bool | None = None
 
 
 class TreeRow(Rolled):
@@ -259,6 +265,7 @@ class Missing(BaseModel):
 	message: str
 	parent_product_id: str | None
 	parent_product_number: str | None
+	remedy: str | None = None
 
 
 class Contribution(BaseModel):
@@ -306,6 +313,14 @@ class CostTotal(Total):
 	target_cost: Decimal | None
 
 
+class CarbonTotal(Total):
+	"""kg CO2e; `estimated`: something in it was estimated. `page` shows where it comes from."""
+
+	estimated: bool
+	day: date
+	page: str
+
+
 class RollUpOut(BaseModel):
 	product: Head
 	view: str
@@ -317,6 +332,7 @@ class RollUpOut(BaseModel):
 	structure_hash: str | None
 	cost: CostTotal | None
 	mass: Total
+	co2e: CarbonTotal | None
 
 
 class TreeOut(BaseModel):

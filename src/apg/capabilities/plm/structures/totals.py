@@ -6,9 +6,11 @@ from typing import Any
 
 from apg.capabilities.plm.shared.bom_math import Gap
 from apg.capabilities.plm.structures import exact
+from apg.capabilities.plm.structures.carbon import CO2E, UNIT
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
-from apg.capabilities.plm.structures.rollup import COST, KILOGRAM, MASS, Lack, RolledUp
+from apg.capabilities.plm.structures.rollup import COST, DIGITS, KILOGRAM, MASS, Lack, RolledUp
 from apg.capabilities.plm.structures.tree import Asked, rolled_up
+from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
@@ -39,7 +41,7 @@ def lack_text(lack: Lack) -> str:
 
 
 async def answer(work: Work, head: HeadRow, asked: Asked, *, limit: int) -> dict[str, Any]:
-	"""Totals of cost and mass, at most `limit` missing places each."""
+	"""Totals of cost, mass and CO2e, at most `limit` missing places each."""
 	return await summary(work, head, asked, await rolled_up(work, head, asked), limit=limit)
 
 
@@ -59,7 +61,15 @@ async def summary(
 		else None,
 		"cost": None,
 		"mass": await _total(work, rolled, MASS, KILOGRAM, limit),
+		"co2e": None,
 	}
+	if rolled.carbon is not None:
+		node = structure.index(rolled.root)
+		whole["co2e"] = await _total(work, rolled, CO2E, UNIT, limit) | {
+			"estimated": bool(rolled.carbon.estimated[node]),
+			"day": asked.day or utc_now().date(),
+			"page": rolled.carbon.port.page(head.product_id),
+		}
 	if rolled.prices is not None:
 		cost = await _total(work, rolled, COST, rolled.prices.currency, limit)
 		cost |= {
@@ -110,7 +120,7 @@ async def _total(work: Work, rolled: RolledUp, name: str, unit: str, limit: int)
 				"quantity": exact.quantity_of(each.amount),
 				"unit": facts[each.item]["unit_of_measure"],
 				"each": rolled.own(name, structure.index(each.item)),
-				"value": exact.decimal_of(Fraction(each.value), exact.DIGITS),
+				"value": exact.decimal_of(Fraction(each.value), DIGITS[name]),
 				"share": _share(each.value / float(total)) if total else None,
 			}
 			for each in most
@@ -129,6 +139,8 @@ def _named(facts: Row) -> dict[str, Any]:
 def _missing(rolled: RolledUp, name: str, gap: Gap, facts: dict[str, Row]) -> dict[str, Any]:
 	lack = rolled.lack_of(name, gap)
 	own = facts[gap.item]
+	node = rolled.snapshot.structure.index(gap.item)
+	of_carbon = rolled.carbon if name == CO2E and rolled.carbon and gap.parent is None else None
 	parent = facts.get(gap.parent or "")
 	return {
 		**_named(own),
@@ -136,7 +148,8 @@ def _missing(rolled: RolledUp, name: str, gap: Gap, facts: dict[str, Row]) -> di
 		"quantity": None if gap.amount is None else exact.quantity_of(gap.amount),
 		"unit": own["unit_of_measure"],
 		"reason": str(lack),
-		"message": lack_text(lack),
+		"message": of_carbon.text(node) if of_carbon else lack_text(Lack(lack)),
 		"parent_product_id": parent["product_id"] if parent else None,
 		"parent_product_number": parent["product_number"] if parent else None,
+		"remedy": (of_carbon.remedy(node) if of_carbon else "") or None,
 	}

@@ -17,6 +17,7 @@ from apg.capabilities.plm.structures import (
 from apg.capabilities.plm.structures.page_tree import Context, ContextIn
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.schemas import LineIn, LinePatch
+from apg.contracts.esg import ItemCarbon
 from apg.contracts.reference import ExchangeRates
 from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid, PreconditionFailed, Problem
@@ -204,6 +205,8 @@ async def missing_page(
 
 
 def _of(work: Work, of: str) -> str:
+	if of == "co2e" and work.port(ItemCarbon).shown(work):
+		return of
 	costs = work.principal.may(may.COSTS_READ)
 	return "cost" if of == "cost" and costs else "mass"
 
