@@ -101,6 +101,8 @@ def _as_json(statement: AnySelect, shape: str) -> AnySelect:
 		inner = statement.order_by(None).with_only_columns(one, maintain_column_froms=True)
 		inner = inner.limit(EXACT_COUNT + 1).subquery("c")
 		return select(func.count()).select_from(inner)
+	if shape == "rows":
+		return statement
 	if shape == "page":
 		limit, offset = (bindparam(name, type_=Integer) for name in ("row_limit", "row_offset"))
 		statement = statement.limit(limit).offset(offset)
@@ -191,7 +193,7 @@ def prepare(
 async def _driver(work: "Work") -> AsyncGenerator[Any]:
 	"""The connection of the open transaction, else a borrowed one that is bound to nothing."""
 	if work.is_open:
-		yield (await (await work.connection()).get_raw_connection()).driver_connection
+		yield await work.driver()
 		return
 	raw = await work.runtime.engine.raw_connection()
 	try:
@@ -208,6 +210,12 @@ async def _run(work: "Work", calls: list[Call]) -> list[Any]:
 			await driver.fetchrow(form.alone if bound else form.sql, *arguments, *bound)
 			for form, arguments in calls
 		]
+
+
+async def records(work: "Work", statement: Prepared, values: Values) -> list[Any]:
+	"""The rows as the driver gives them: what a service reads many of before each write."""
+	call = prepare(statement, "rows", work.runtime.engine.dialect, values)
+	return await (await work.driver()).fetch(call[0].sql, *call[1])
 
 
 async def rows(work: "Work", statement: AnySelect | Prepared, values: Values) -> bytes:

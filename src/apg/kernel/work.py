@@ -65,6 +65,7 @@ class Work:
 		self._bind: AsyncEngine | AsyncConnection = runtime.engine
 		self._join: JoinTransactionMode = "conditional_savepoint"
 		self._session: AsyncSession | None = None
+		self._driver: Any = None
 		self._events: list[Event] = []
 		self._tasks: list[tuple[Task, dict[str, Any]]] = []
 		self._after_commit: list[Callable[[], Awaitable[None]]] = []
@@ -87,11 +88,11 @@ class Work:
 		if self._session is None:
 			self._session = AsyncSession(
 				self._bind,
+				sync_session_class=_BoundSession,
 				expire_on_commit=False,
 				join_transaction_mode=self._join,
 				info={"work": self},
 			)
-			_listen(self._session.sync_session)
 		return self._session
 
 	@property
@@ -101,6 +102,18 @@ class Work:
 	async def connection(self) -> AsyncConnection:
 		"""The bound connection itself, for statements that are not ORM."""
 		return await self.session.connection()
+
+	async def driver(self) -> Any:
+		"""The driver's own connection inside the bound transaction, for reads that must cost little."""
+		if self._driver is None or not self.is_open:
+			raw = await (await self.connection()).get_raw_connection()
+			self._driver = raw.driver_connection
+		return self._driver
+
+	async def fetch(self, statement: Prepared, **values: Any) -> list[Any]:
+		"""Rows of a select that was built once, as the driver gives them; ids are its UUIDs."""
+		await self.flush()
+		return await json_rows.records(self, statement, values)
 
 	async def execute(self, statement: Executable, parameters: Any = None) -> Any:
 		return await self.session.execute(statement, parameters)
@@ -253,6 +266,7 @@ class Work:
 		"""Undoes what is not committed; the Work may go on, as a page does that shows a form again."""
 		self._events, self._tasks, self._after_commit = [], [], []
 		undo, self._after_rollback = self._after_rollback, []
+		self._driver = None
 		if self._session is not None:
 			await self._session.close()
 			self._session = None
@@ -284,10 +298,8 @@ def human_name(entity: type[Base]) -> str:
 	return _(getattr(entity, "__human__", entity.__name__))
 
 
-def _listen(session: Session) -> None:
-	event.listen(session, "after_begin", _bind)
-	event.listen(session, "before_flush", _stamp)
-	event.listen(session, "do_orm_execute", _refuse_bulk)
+class _BoundSession(Session):
+	"""The session of a Work; what it listens for is set once for all of them, below."""
 
 
 def _bind(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
@@ -314,6 +326,11 @@ def _refuse_bulk(state: ORMExecuteState) -> None:
 	# An ORM bulk update or delete passes the version and the stamps by; say it in Core instead.
 	if (state.is_update or state.is_delete) and not state.execution_options.get("bulk"):
 		raise TypeError("bulk changes of entities need execution_options(bulk=True) and a reason")
+
+
+event.listen(_BoundSession, "after_begin", _bind)
+event.listen(_BoundSession, "before_flush", _stamp)
+event.listen(_BoundSession, "do_orm_execute", _refuse_bulk)
 
 
 class _human_errors:

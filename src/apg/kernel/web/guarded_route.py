@@ -9,9 +9,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import request_params_to_args
+from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.routing import APIRoute
+from pydantic_core import PydanticUndefined
 
 from apg.kernel.errors import NotFound, PermissionDenied, UnsupportedKind
 from apg.kernel.permissions import Permission
@@ -147,13 +149,14 @@ def _flushed(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 def _plain(
 	dependant: Dependant, endpoint: Callable[..., Any]
 ) -> Callable[[Request], Awaitable[Response]] | None:
-	"""The endpoint called without the machinery it does not use: it takes its Work and parameters of
-	the address and makes its own Response. None for every other one (bodies, headers, models)."""
-	inner = dependant.dependencies
+	"""The endpoint called without the machinery it does not use: it takes its Work, parameters of
+	the address, at most one JSON body, and makes its own Response. None for every other one."""
+	inner, bodies = dependant.dependencies, dependant.body_params
 	if (
 		not inspect.iscoroutinefunction(endpoint)
 		or inspect.signature(endpoint).return_annotation is not Response
-		or dependant.body_params
+		or len(bodies) > 1
+		or any(isinstance(field.field_info, Form) or field.field_info.embed for field in bodies)  # pyright: ignore
 		or dependant.header_params
 		or dependant.cookie_params
 		or dependant.http_connection_param_name
@@ -187,6 +190,11 @@ def _plain(
 			query = request.query_params
 			given = [field for field in in_query if field in required or field.alias in query]
 			found, more = request_params_to_args(given, query)
+			values.update(found)
+			errors = [*errors, *more]
+		if bodies:
+			body = await request.json() if await request.body() else PydanticUndefined
+			found, more = await request_body_to_args(bodies, body, embed_body_fields=False)
 			values.update(found)
 			errors = [*errors, *more]
 		if errors:

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import case, select
+from sqlalchemy import ColumnElement, bindparam, case, select
 
 from apg.capabilities.esg.measurements.models import Measurement
 from apg.kernel.database import AnySelect
+from apg.kernel.json_rows import Prepared
 
 
 def select_measurements() -> AnySelect:
@@ -44,13 +45,27 @@ def select_measurements() -> AnySelect:
 	)
 
 
+ONE = Prepared(
+	select_measurements().where(
+		Measurement.id == bindparam("measurement_id"),
+		Measurement.metric_id == bindparam("metric_id"),
+	)
+)
+ONE_AT = Prepared(
+	ONE.statement.where(Measurement.measurement_date == bindparam("measurement_date"))
+)
+
+
 def standing(statement: AnySelect) -> AnySelect:
 	"""Only readings that stand: neither corrected nor withdrawn."""
 	return statement.where(Measurement.superseded_at.is_(None), ~Measurement.is_deleted)
 
 
 def of_metric(
-	statement: AnySelect, metric_id: str, start: datetime | None, end: datetime | None
+	statement: AnySelect,
+	metric_id: str | ColumnElement[str],
+	start: datetime | None,
+	end: datetime | None,
 ) -> AnySelect:
 	"""Readings of one metric whose date lies in `[start, end)`."""
 	statement = statement.where(Measurement.metric_id == metric_id)

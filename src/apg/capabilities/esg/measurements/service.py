@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from apg.capabilities.esg.measurements import reading, states
 from apg.capabilities.esg.measurements.models import Measurement, MeasurementSuperseded
@@ -15,6 +15,7 @@ from apg.capabilities.esg.measurements.schemas import (
 	MeasurementPatch,
 	MeasurementPut,
 )
+from apg.capabilities.esg.measurements.states import Known
 from apg.capabilities.esg.metrics import service as metrics
 from apg.capabilities.esg.metrics.models import MetricState
 from apg.capabilities.esg.settings import EsgSettings
@@ -25,7 +26,7 @@ from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod
 from apg.contracts.esg import MeasurementRecorded, MetricValueChanged
 from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
-from apg.kernel.json_rows import One, Page
+from apg.kernel.json_rows import One, Page, Prepared
 from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.forms import checked
@@ -66,8 +67,8 @@ async def record(work: Work, metric_id: str, new: MeasurementIn) -> Measurement:
 
 
 async def _before(
-	work: Work, metric_id: str, date: datetime, known: Sequence[Measurement]
-) -> list[Measurement]:
+	work: Work, metric_id: str, date: datetime, known: Sequence[Known]
+) -> list[Known]:
 	"""The readings that come before a date, newest first; asked for anew where the known newest ones
 	do not reach back far enough."""
 	if len(known) < states.HISTORY or known[0].measurement_date < date:
@@ -117,7 +118,7 @@ def _check_dates(new: MeasurementIn) -> None:
 		raise Invalid(problems=problems)
 
 
-def _of(work: Work, metric: Any, new: MeasurementIn, earlier: Sequence[Measurement]) -> Measurement:
+def _of(work: Work, metric: Any, new: MeasurementIn, earlier: Sequence[Known]) -> Measurement:
 	"""The row with its scores, judged by the readings before it. Raises Invalid for broken rules."""
 	now = utc_now()
 	row = Measurement(
@@ -143,8 +144,8 @@ def _of(work: Work, metric: Any, new: MeasurementIn, earlier: Sequence[Measureme
 	return row
 
 
-def _score(metric: Any, row: Measurement, earlier: Sequence[Measurement]) -> None:
-	recorded = states.recorded_of(row)
+def _score(metric: Any, row: Measurement, earlier: Sequence[Known]) -> None:
+	recorded = states.recorded_of(states.known_of(row))
 	findings = rules.check(
 		read_rules(metric.validation_rules),
 		rules.Observed(
@@ -175,22 +176,24 @@ def _score(metric: Any, row: Measurement, earlier: Sequence[Measurement]) -> Non
 	row.quality_flags = list(assessed.flags)
 
 
+_REVISIONS = Prepared(
+	select(
+		func.max(Measurement.revision),
+		func.bool_or(Measurement.superseded_at.is_(None) & ~Measurement.is_deleted),
+	).where(
+		Measurement.metric_id == bindparam("metric_id"),
+		Measurement.measurement_date == bindparam("measurement_date"),
+		Measurement.data_source.is_not_distinct_from(bindparam("data_source")),
+		Measurement.period_start.is_not_distinct_from(bindparam("period_start")),
+		Measurement.period_end.is_not_distinct_from(bindparam("period_end")),
+	)
+)
+
+
 async def _next_revision(work: Work, row: Measurement) -> int:
 	"""1, or one more than what was withdrawn; a standing reading of the same key is a conflict."""
-	found = (
-		await work.execute(
-			select(
-				func.max(Measurement.revision),
-				func.bool_or(Measurement.superseded_at.is_(None) & ~Measurement.is_deleted),
-			).where(
-				Measurement.metric_id == row.metric_id,
-				Measurement.measurement_date == row.measurement_date,
-				Measurement.data_source.is_not_distinct_from(row.data_source),
-				Measurement.period_start.is_not_distinct_from(row.period_start),
-				Measurement.period_end.is_not_distinct_from(row.period_end),
-			)
-		)
-	).one()
+	key = ("metric_id", "measurement_date", "data_source", "period_start", "period_end")
+	found = (await work.fetch(_REVISIONS, **{name: getattr(row, name) for name in key}))[0]
 	if found[1]:
 		sentence = _("There is a reading for this moment, period and source; correct that one.")
 		raise MeasurementExists(
@@ -209,7 +212,7 @@ def _recorded(row: Measurement, *, withdrawn: bool = False) -> MeasurementRecord
 	)
 
 
-def _value_changed(metric_id: str, row: Measurement | None) -> MetricValueChanged:
+def _value_changed(metric_id: str, row: Measurement | Known | None) -> MetricValueChanged:
 	return MetricValueChanged(
 		metric_id=metric_id,
 		measurement_id=row.id if row else None,
@@ -310,12 +313,10 @@ async def read(
 	"""
 	if not is_id(measurement_id) or not is_id(metric_id):
 		raise NotFound(_("measurement not found"))
-	statement = reading.select_measurements().where(
-		Measurement.id == measurement_id, Measurement.metric_id == metric_id
-	)
-	if date is not None:
-		statement = statement.where(Measurement.measurement_date == date)
-	return await work.read_one(statement, Measurement)
+	asked: dict[str, Any] = {"measurement_id": measurement_id, "metric_id": metric_id}
+	if date is None:
+		return await work.read_one(reading.ONE, Measurement, **asked)
+	return await work.read_one(reading.ONE_AT, Measurement, measurement_date=date, **asked)
 
 
 async def current(work: Work, metric_id: str) -> One | None:

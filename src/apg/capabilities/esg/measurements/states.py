@@ -1,9 +1,25 @@
 """The state of a metric, moved by its readings; the newest date wins, whatever comes late."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import (
+	DateTime,
+	Integer,
+	Text,
+	all_,
+	bindparam,
+	cast,
+	func,
+	literal_column,
+	or_,
+	select,
+	text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from apg.capabilities.esg.measurements.models import Measurement
 from apg.capabilities.esg.measurements.reading import of_metric, standing
@@ -12,6 +28,7 @@ from apg.capabilities.esg.shared.periods import Direction, Method, Point, Span
 from apg.capabilities.esg.shared.quality import Recorded
 from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod, Polarity
 from apg.kernel.database import dump_json
+from apg.kernel.json_rows import Prepared
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 
@@ -35,20 +52,84 @@ _SCORE_ONLY = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+	"""What scores, trend and state need of a reading that stands; a write reads some dozens."""
+
+	id: str
+	value: Decimal
+	measurement_date: datetime
+	period_start: datetime | None
+	period_end: datetime | None
+	created_at: datetime
+	data_source: str | None
+	collection_method: str | None
+	has_evidence: bool
+	stated: Any
+
+
+_NOTHING = literal_column("array['', 'false', '0', '[]', '{}']", ARRAY(Text))
+_KNOWN = Prepared(
+	standing(
+		of_metric(
+			select(
+				cast(Measurement.id, Text).label("id"),
+				Measurement.value,
+				Measurement.measurement_date,
+				Measurement.period_start,
+				Measurement.period_end,
+				Measurement.created_at,
+				Measurement.data_source,
+				Measurement.collection_method,
+				or_(
+					func.coalesce(Measurement.evidence, "") != "",
+					func.coalesce(Measurement.meta["evidence"].astext, "") != all_(_NOTHING),
+				).label("has_evidence"),
+				Measurement.meta["quality"].label("stated"),
+			),
+			bindparam("metric_id"),
+			None,
+			None,
+		)
+	)
+	.where(
+		or_(
+			bindparam("before", type_=DateTime(timezone=True)).is_(None),
+			Measurement.measurement_date < bindparam("before", type_=DateTime(timezone=True)),
+		)
+	)
+	.order_by(Measurement.measurement_date.desc(), Measurement.id.desc())
+	.limit(bindparam("most", type_=Integer))
+)
+
+
 async def history(
 	work: Work, metric_id: str, before: datetime | None = None, limit: int = HISTORY
-) -> list[Measurement]:
+) -> list[Known]:
 	"""The newest standing readings of a metric, newest first; with `before`, of an earlier date."""
-	statement = (
-		standing(of_metric(select(Measurement), metric_id, None, before))
-		.order_by(Measurement.measurement_date.desc(), Measurement.id.desc())
-		.limit(limit)
+	rows = await work.fetch(_KNOWN, metric_id=metric_id, before=before, most=limit)
+	return [Known(*row) for row in rows]
+
+
+def known_of(row: Measurement) -> Known:
+	"""The same of a reading at hand."""
+	return Known(
+		row.id,
+		row.value,
+		row.measurement_date,
+		row.period_start,
+		row.period_end,
+		row.created_at or utc_now(),
+		row.data_source,
+		row.collection_method,
+		bool(row.evidence or row.meta.get("evidence")),
+		row.meta.get("quality"),
 	)
-	return await work.scalars(statement)
 
 
-async def advance(work: Work, metric: Any, new: Measurement, known: list[Measurement]) -> bool:
+async def advance(work: Work, metric: Any, row: Measurement, known: Sequence[Known]) -> bool:
 	"""Moves the state to the new reading if it is the newest; answers whether it did."""
+	new = known_of(row)
 	rows = sorted([new, *known], key=lambda m: (m.measurement_date, m.id), reverse=True)
 	score, trend = _told(metric, rows)
 	moved = await work.scalar(
@@ -59,7 +140,7 @@ async def advance(work: Work, metric: Any, new: Measurement, known: list[Measure
 	return moved is not None
 
 
-async def renew(work: Work, metric: Any) -> Measurement | None:
+async def renew(work: Work, metric: Any) -> Known | None:
 	"""Computes the state anew from what stands, after a correction or withdrawal."""
 	await work.flush()
 	rows = await history(work, metric.id)
@@ -70,7 +151,7 @@ async def renew(work: Work, metric: Any) -> Measurement | None:
 
 
 def _values(
-	work: Work, metric: Any, newest: Measurement | None, score: Any, trend: dict[str, Any]
+	work: Work, metric: Any, newest: Known | None, score: Any, trend: dict[str, Any]
 ) -> dict[str, Any]:
 	return _only(work, metric, score, trend) | {
 		"measurement": newest.id if newest else None,
@@ -88,26 +169,25 @@ def _only(work: Work, metric: Any, score: Any, trend: dict[str, Any]) -> dict[st
 	}
 
 
-def recorded_of(row: Measurement) -> Recorded:
+def recorded_of(row: Known) -> Recorded:
 	"""What the quality of one reading is computed from."""
-	stated = row.meta.get("quality")
 	return Recorded(
 		date=row.measurement_date,
-		recorded_at=row.created_at or utc_now(),
+		recorded_at=row.created_at,
 		source=row.data_source,
 		method=row.collection_method,
-		has_evidence=bool(row.evidence or row.meta.get("evidence")),
+		has_evidence=row.has_evidence,
 		period_start=row.period_start,
 		period_end=row.period_end,
-		stated=quality.stated_indicators(stated) if stated else None,
+		stated=quality.stated_indicators(row.stated) if row.stated else None,
 	)
 
 
-def point_of(row: Measurement) -> Point:
+def point_of(row: Known) -> Point:
 	return Point(row.value, row.measurement_date, row.period_start, row.period_end, row.id)
 
 
-def _told(metric: Any, rows: list[Measurement]) -> tuple[Any, dict[str, Any]]:
+def _told(metric: Any, rows: Sequence[Known]) -> tuple[Any, dict[str, Any]]:
 	"""Score of the series and its trend, from its newest readings."""
 	if not rows:
 		return None, {}

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
 from fractions import Fraction
-from statistics import median
+from functools import lru_cache
+from math import lcm
 
 from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod, Polarity
 from apg.kernel.errors import Invalid
@@ -114,6 +115,8 @@ class Series:
 
 def aware(moment: datetime) -> datetime:
 	"""The moment in UTC; a time without a zone is refused, never assumed."""
+	if moment.tzinfo is UTC:
+		return moment
 	if moment.tzinfo is None:
 		raise Invalid.one(
 			"measurement_date", _("The time has no zone. Write it with Z or an offset.")
@@ -128,6 +131,7 @@ def bucket_of(moment: datetime, span: Span) -> Bucket:
 	return _bucket(utc.year, (utc.month - 1) // months * months + 1, span)
 
 
+@lru_cache(maxsize=4_096)
 def _bucket(year: int, month: int, span: Span) -> Bucket:
 	after = month + MONTHS[span]
 	end = (year + 1, after - 12) if after > 12 else (year, after)
@@ -290,19 +294,34 @@ def direction(values: Sequence[Decimal], *, tolerance: Decimal = Decimal("0.01")
 	does not turn it. A change of less than `tolerance` of the median size over the whole range is
 	flat; fewer than two values have no direction.
 	"""
-	recent = [Fraction(each) for each in values[-TREND_POINTS:]]
-	if len(recent) < 2:
+	recent = _whole(values[-TREND_POINTS:])
+	count = len(recent)
+	if count < 2:
 		return Direction.UNKNOWN
+	# Slopes in whole numbers: over one common denominator nothing is rounded.
+	common = 2 * lcm(*range(1, count))
 	slopes = [
-		(recent[later] - recent[earlier]) / (later - earlier)
-		for earlier in range(len(recent))
-		for later in range(earlier + 1, len(recent))
+		(recent[later] - recent[earlier]) * (common // (later - earlier))
+		for earlier in range(count)
+		for later in range(earlier + 1, count)
 	]
-	change = median(slopes) * (len(recent) - 1)
-	size = median([abs(each) for each in recent])
+	change = Fraction(_middle(slopes) * (count - 1), common)
+	size = Fraction(_middle([2 * abs(each) for each in recent]), 2)
 	if abs(change) <= Fraction(tolerance) * size:
 		return Direction.FLAT
 	return Direction.UP if change > 0 else Direction.DOWN
+
+
+def _whole(values: Sequence[Decimal]) -> list[int]:
+	"""The values times one power of ten that leaves no fraction."""
+	digits = max((-int(each.as_tuple().exponent) for each in values), default=0)
+	return [int(each.scaleb(max(digits, 0), EXACT)) for each in values]
+
+
+def _middle(values: list[int]) -> int:
+	"""The median of even numbers."""
+	ordered, half = sorted(values), len(values) // 2
+	return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) // 2
 
 
 def assess(way: Direction, polarity: Polarity) -> Assessment:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
@@ -201,12 +202,13 @@ _METHODS = {
 }
 
 
+@lru_cache(maxsize=1_024)
 def collection_method(text: str | None) -> CollectionMethod | None:
 	"""The method a text names; None for another text, which is kept but counts as not known."""
 	if text is None:
 		return None
 	folded = "_".join(text.strip().casefold().replace("-", " ").split())
-	if folded in set(CollectionMethod):
+	if folded in CollectionMethod.__members__.values():
 		return CollectionMethod(folded)
 	return _METHODS.get(folded)
 
