@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -213,10 +213,16 @@ def _upgrade(connection: Connection, history: History) -> list[str]:
 			version_table=history.table,
 			transaction_per_migration=True,
 		)
+		# Each step is a transaction of its own, and the role ends with it.
+		event.listen(connection, "begin", _as_owner)
 		with environment.begin_transaction():
-			connection.execute(text("set local role apg_owner"))
 			environment.run_migrations()
+		event.remove(connection, "begin", _as_owner)
 	return [f"{history.short}: {stands or 'nothing'} → {head}"]
+
+
+def _as_owner(connection: Connection) -> None:
+	connection.connection.cursor().execute("set local role apg_owner")
 
 
 def pending(url: str, composition: Composition) -> list[str]:
