@@ -26,6 +26,7 @@ BUILT_IN: tuple[str, ...] = (
 	"apg.platform.operations.blueprint",
 	"apg.platform.reference.blueprint",
 	"apg.platform.tenants.blueprint",
+	"apg.platform.webhooks.blueprint",
 	"apg.capabilities.esg.blueprint",
 	"apg.capabilities.plm.blueprint",
 )
@@ -91,9 +92,15 @@ async def start_worker(settings: Settings, stack: AsyncExitStack, stop: asyncio.
 	)
 	relay = asyncio.create_task(Relay(runtime, principal_of).run(stop, hints), name="relay")
 	tasks = asyncio.create_task(TaskWorker(runtime, principal_of, url).run(stop), name="tasks")
-	done, _rest = await asyncio.wait({relay, tasks}, return_when=asyncio.FIRST_COMPLETED)
+	loops = [
+		asyncio.create_task(loop(runtime, principal_of, stop), name=f"{capability.short} loop")
+		for capability in runtime.composition.capabilities
+		for loop in capability.loops
+	]
+	running = {relay, tasks, *loops}
+	done, _rest = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
 	stop.set()
-	await asyncio.gather(relay, tasks)
+	await asyncio.gather(*running)
 	for ended in done:
 		ended.result()
 

@@ -236,6 +236,14 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 	ids["user_id"] = alice.user_id
 	roles = await client.get("/api/v1/roles", headers=alice.headers)
 	ids["role_id"] = roles.json()[0]["id"]
+	hook = await client.post(
+		"/api/v1/webhooks",
+		headers=alice.headers,
+		json={"name": "Purchasing", "url": "https://hooks.example.com/apg", "events": ["*"]},
+	)
+	ids["webhook_id"] = hook.json()["id"]
+	tried = await client.post(f"/api/v1/webhooks/{ids['webhook_id']}/test", headers=alice.headers)
+	ids["delivery_id"] = tried.json()["id"]
 	return ids
 
 

@@ -169,6 +169,13 @@ def _metrics(company: Company) -> None:
 def _platform(company: Company, engineer: Someone) -> None:
 	send, ids = company.send, company.ids
 	ids["user_id"] = engineer.user_id
+	hook = {
+		"name": "Purchasing",
+		"url": "https://hooks.example.com/apg",
+		"events": ["plm.product.*"],
+	}
+	ids["webhook_id"] = send("POST", "/api/v1/webhooks", hook)["id"]
+	send("POST", f"/api/v1/webhooks/{ids['webhook_id']}/test")
 	role = {
 		"name": "readers",
 		"title": "May look up colleagues",

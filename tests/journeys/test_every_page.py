@@ -35,6 +35,8 @@ FIRST_DAY = [
 	"/admin/jobs/failures",
 	"/admin/reference",
 	"/admin/security-events",
+	"/admin/webhooks",
+	"/admin/webhooks/deliveries",
 	"/esg/metrics",
 	"/inbox",
 	"/plm/imports",

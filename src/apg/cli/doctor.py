@@ -1,7 +1,9 @@
 """`apg doctor`: what is wrong with this installation, and how to mend it."""
 
 import asyncio
+import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from apg.cli import catalogue
@@ -9,7 +11,7 @@ from apg.cli.explaining import free_bytes
 from apg.cli.findings import Finding, bad, note, ok
 from apg.cli.home import installation
 from apg.cli.output import show
-from apg.kernel.settings import Settings
+from apg.kernel.settings import UNUSED, Settings
 
 HORIZON_SECONDS = 60.0
 LAG_EVENTS = 10_000
@@ -68,9 +70,16 @@ def _of_composition(settings: Settings) -> list[Finding]:
 		found.append(note("optional", told, "nothing: it does without"))
 	for name, problems in whole.left_out.items():
 		found.append(bad("left out", f"{name}: {' '.join(problems)}", "mend or remove it"))
-	if settings.redis_url:
-		found.append(note("APG_REDIS_URL", "is set and not used", "it may be removed"))
-	return found
+	return [*found, *unused(os.environ)]
+
+
+def unused(environ: Mapping[str, str]) -> list[Finding]:
+	"""Settings that somebody made and that change nothing, each with the reason."""
+	return [
+		note(name, f"is set and not used: {why}", "it may be removed")
+		for name, why in sorted(UNUSED.items())
+		if environ.get(name)
+	]
 
 
 async def _of_log(settings: Settings) -> list[Finding]:

@@ -45,6 +45,7 @@ class RevisionOpened(Event):
 	"""A new working revision with the content of an earlier one."""
 
 	name = "plm.revision.opened.v1"
+	needs = "plm.products.read"
 	product_id: str
 	revision_id: str
 	copied_from: str

@@ -1,6 +1,7 @@
 """The vocabulary of a manifest: frozen dataclasses, no behaviour."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 	from fastapi import APIRouter
 
 	from apg.kernel.observe import Observer
+	from apg.kernel.principal import Principal
 	from apg.kernel.runtime import Runtime
 	from apg.kernel.settings import CapabilitySettings
 	from apg.kernel.work import Work
@@ -102,6 +104,10 @@ class HealthCheck:
 	check: Callable[["Work"], Awaitable[tuple[str, str, dict[str, Any]]]]
 
 
+# What a worker process runs beside events and tasks, until the event is set: senders of rows.
+Loop = Callable[["Runtime", Callable[[str, str | None], Awaitable["Principal"]], asyncio.Event], Coroutine[Any, Any, None]]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
 	"""A capability on one screen. `requires` refuse to start when missing, `uses` degrade."""
@@ -125,6 +131,7 @@ class Capability:
 	subscribers: tuple[Consumer, ...] = ()
 	tasks: tuple[Task, ...] = ()
 	schedules: tuple[Schedule, ...] = ()
+	loops: tuple["Loop", ...] = ()
 	ports: Mapping[type[Any], Any] = field(default_factory=dict[type[Any], Any])
 	health: tuple[HealthCheck, ...] = ()
 	home: tuple[HomeCard, ...] = ()

@@ -54,6 +54,9 @@ class Event(BaseModel):
 
 	model_config = ConfigDict(frozen=True, extra="ignore")
 	name: ClassVar[str] = ""
+	# The right that whoever is told of it outside the product must hold, such as "plm.products.read";
+	# empty: that to read `<capability>.<thing>s`, which stands in the name.
+	needs: ClassVar[str] = ""
 	_recorded: Recorded | None = PrivateAttr(default=None)
 
 	@classmethod
@@ -61,6 +64,12 @@ class Event(BaseModel):
 		super().__pydantic_init_subclass__(**kwargs)
 		if cls.name and not _WIRE_NAME.match(cls.name):
 			raise TypeError(f'{cls.__name__}.name must read like "plm.change.approved.v1"')
+
+	@classmethod
+	def readable_with(cls) -> str:
+		"""The canonical name of the right that lets somebody read events of this kind."""
+		capability, thing = cls.name.split(".")[:2]
+		return cls.needs or f"{capability}.{thing}s.read"
 
 	@property
 	def recorded(self) -> Recorded | None:

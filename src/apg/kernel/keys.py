@@ -75,6 +75,7 @@ class Purpose(StrEnum):
 	SIGNING_WRAP = "signing-wrap"
 	DATABASE_ROLE = "database-role"
 	WEBHOOK = "webhook"
+	MAIL = "mail"
 
 
 def new_root_secret() -> str:
@@ -262,15 +263,22 @@ class KeyRing:
 		self.current = _digest(b"ring" + keys[-1])[:8]
 
 	@classmethod
-	def of(cls, root: RootKey, *, version: int = 1, first: str = "") -> "KeyRing":
-		"""The ring after `version` rotations; `first` (ESG_ENCRYPTION_KEY) replaces the first key.
+	def of(
+		cls,
+		root: RootKey,
+		*,
+		version: int = 1,
+		first: str = "",
+		purpose: Purpose = Purpose.FIELD_ENCRYPTION,
+	) -> "KeyRing":
+		"""The ring of a purpose after `version` rotations; `first` (ESG_ENCRYPTION_KEY) replaces the first key.
 
 		The first derived key stays readable, so the alias may also be set on a running system.
 		"""
-		keys = [root.derive(f"{Purpose.FIELD_ENCRYPTION}/{n + 1}") for n in range(version)]
+		keys = [root.derive(f"{purpose}/{n + 1}") for n in range(version)]
 		if first:
 			given = RootKey.parse(first, "ESG_ENCRYPTION_KEY")
-			keys.insert(1, given.derive(f"{Purpose.FIELD_ENCRYPTION}/1"))
+			keys.insert(1, given.derive(f"{purpose}/1"))
 		return cls(keys)
 
 	def encrypt(self, tenant_id: str, column: str, plain: str) -> str:

@@ -6,6 +6,27 @@ from typing import Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# Names that guides, examples and other products use and that change nothing here; `apg doctor`
+# tells an operator who sets one why.
+UNUSED: dict[str, str] = {
+	"APG_API_KEY": "a program shows its key in each request; the server itself needs none",
+	"APG_API_TOKEN": "rights are checked inside this process, not by calls with a token",
+	"APG_AUTH_URL": "rights are checked inside this process, not by calls to another",
+	"APG_REDIS_URL": "limits, hints and queues are in PostgreSQL",
+	"APG_TENANT_ID": "the company comes from who signed in, never from the environment",
+	"AI_ORCHESTRATION_URL": "predictions are computed by this product's own workers",
+	"DIGITAL_TWIN_API_URL": "no capability for digital twins is installed",
+	"EMISSION_FACTORS_API_URL": "emission factors are loaded from published files, with their source",
+	"FLASK_DEBUG": "errors never show internals; set APG_LOG_LEVEL=DEBUG to see more in the log",
+	"GRAFANA_URL": "dashboards ask us: point them at the collector that reads /metrics",
+	"IOT_PLATFORM_URL": "devices send readings to /api/v1/esg; nothing is fetched from a platform",
+	"MANUFACTURING_API_URL": "no capability for manufacturing is installed",
+	"PLM_WEBSOCKET_URL": "sockets share the address of the product, APG_PUBLIC_URL",
+	"PROMETHEUS_ENDPOINT": "a collector reads /metrics; nothing is pushed to one",
+	"REDIS_URL": "limits, hints and queues are in PostgreSQL",
+	"WEATHER_API_KEY": "no service for weather is asked",
+}
+
 
 class CapabilitySettings(BaseSettings):
 	"""The base of a capability's own settings; give it `env_prefix="APG_<SHORT>_"`."""
