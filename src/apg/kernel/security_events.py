@@ -21,6 +21,29 @@ RISK: dict[str, str] = {
 	"operator_entry": "high",
 }
 
+# What is high or critical goes into the log once for each row, so that a flood raises one event.
+RECORDER = """
+create or replace function security_event(p_tenant uuid, p_kind text, p_risk text, p_subject text,
+	p_route text, p_user uuid, p_address text, p_agent text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp as $$
+	with noted as (
+		insert into security_events as e (tenant_id, kind, risk, subject, route, minute, user_id,
+			address, agent)
+		values (p_tenant, p_kind, p_risk, left(p_subject, 200), left(p_route, 200),
+			date_trunc('minute', clock_timestamp()), p_user, left(p_address, 64), left(p_agent, 200))
+		on conflict (tenant_id, kind, subject, route, minute) do update
+			set times = e.times + 1, last_at = clock_timestamp()
+		returning id, times)
+	insert into event_log (epoch, tenant_id, name, body)
+	select l.epoch, p_tenant, 'audit.security_event.raised.v1',
+		jsonb_build_object('event_id', n.id, 'kind', p_kind, 'risk', p_risk)
+	from noted n, log_epoch l
+	where n.times = 1 and p_tenant is not null and p_risk in ('high', 'critical')
+$$
+"""
+
+RECORDERS = ("set local role apg_system", RECORDER, "set local role apg_owner")
+
 DDL: tuple[str, ...] = (
 	"""
 	create table security_events (
@@ -43,18 +66,7 @@ DDL: tuple[str, ...] = (
 	""",
 	"create index ix_security_events_tenant on security_events (tenant_id, last_at)",
 	"comment on table security_events is 'keep=400 days after last_at'",
-	"""
-	create function security_event(p_tenant uuid, p_kind text, p_risk text, p_subject text,
-		p_route text, p_user uuid, p_address text, p_agent text) returns void
-	language sql security definer set search_path = pg_catalog, public, pg_temp as $$
-		insert into security_events as e (tenant_id, kind, risk, subject, route, minute, user_id,
-			address, agent)
-		values (p_tenant, p_kind, p_risk, left(p_subject, 200), left(p_route, 200),
-			date_trunc('minute', clock_timestamp()), p_user, left(p_address, 64), left(p_agent, 200))
-		on conflict (tenant_id, kind, subject, route, minute) do update
-			set times = e.times + 1, last_at = clock_timestamp()
-	$$
-	""",
+	RECORDER,
 	"grant select, insert, update, delete on security_events to apg_system",
 	*entrust("security_event", "apg_system", "apg_app, apg_worker"),
 	"grant select on security_events to apg_app, apg_worker, apg_backup",

@@ -35,6 +35,7 @@ WITHOUT_TENANT: dict[str, str] = {
 	"rate_buckets": "counters leased by processes",
 	"log_cursors": "positions of readers of the log",
 	"log_epoch": "one number",
+	"audit_cursor": "how far the trail is sealed",
 	"task_runs": "numbers of jobs that took effect, no content",
 	"procrastinate_jobs": "the queue; the web role has no rights on it",
 	"procrastinate_workers": "heartbeats of workers",

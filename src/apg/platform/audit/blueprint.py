@@ -3,6 +3,7 @@
 from apg.contracts.audit import AuditTrail
 from apg.kernel.capability import Api, Capability, MenuEntry, Pages
 from apg.platform.audit import permissions
+from apg.platform.audit.sealing.tasks import keep_sealing
 from apg.platform.audit.security_events import api as security_api
 from apg.platform.audit.security_events import views as security_views
 from apg.platform.audit.trail import api as trail_api
@@ -46,4 +47,5 @@ capability = Capability(
 		Pages("/admin/security-events", (security_views.router,)),
 	),
 	ports={AuditTrail: Trail()},
+	loops=(keep_sealing,),
 )
