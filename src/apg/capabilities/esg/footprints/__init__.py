@@ -1,0 +1,1 @@
+"""Carbon of products: materials, figures of suppliers, footprints that are computed and sealed."""
