@@ -70,6 +70,10 @@ SHOWN_ONCE = {"/api/v1/api-keys": {"key"}, "/api/v1/webhooks": {"secret"}}
 # The published rates of all days stand in the same list.
 NARROWED = {"/api/v1/reference/exchange-rates": {"own": "true"}}
 CSV = b"Part Number,Description,Menge\nA-1,Pump,1\nA-2,Seal,2\n"
+# What a collection that takes a file is given; the others take the table of parts.
+FILES = {
+	"/api/v1/esg/imports": b"activity_code,unit,valid_from,co2e\nheat.district,kWh,2024-01-01,0.2\n",
+}
 
 
 async def _product(client: httpx.AsyncClient, alice: Person, name: str) -> str:
@@ -106,6 +110,19 @@ async def _measurement(client: httpx.AsyncClient, alice: Person) -> Parts:
 	return {"metric_id": made.json()["id"]}, {}
 
 
+async def _factor(client: httpx.AsyncClient, alice: Person) -> Parts:
+	example = Entity("", "").example("post", "/api/v1/esg/factors")
+	made = await client.post("/api/v1/esg/factors", headers=alice.headers, json=example)
+	return {"factor_id": made.json()["id"]}, {}
+
+
+async def _calculation(client: httpx.AsyncClient, alice: Person) -> Parts:
+	example = Entity("", "").example("post", "/api/v1/esg/activities")
+	made = await client.post("/api/v1/esg/activities", headers=alice.headers, json=example)
+	assert made.status_code == 201, made.text
+	return {}, {}
+
+
 async def _alone(client: httpx.AsyncClient, alice: Person) -> Parts:
 	return {}, {}
 
@@ -115,6 +132,7 @@ BEFORE: dict[str, Callable[[httpx.AsyncClient, Person], Awaitable[Parts]]] = {
 	"/api/v1/plm/products/{product_id}/structure/lines": _line,
 	"/api/v1/plm/products/{product_id}/revisions": _revision,
 	"/api/v1/esg/metrics/{metric_id}/measurements": _measurement,
+	"/api/v1/esg/factors/{factor_id}/versions": _factor,
 }
 
 
@@ -145,8 +163,9 @@ async def make(client: httpx.AsyncClient, alice: Person, entity: Entity) -> Made
 	example = entity.example("post", entity.collection)
 	if example is None:
 		sent: Any = None
+		content = FILES.get(entity.collection, CSV)
 		answer = await client.post(
-			collection, headers=alice.headers, files={"file": ("parts.csv", CSV, "text/csv")}
+			collection, headers=alice.headers, files={"file": ("rows.csv", content, "text/csv")}
 		)
 	else:
 		sent = example | own
@@ -197,6 +216,10 @@ def test_the_entities_of_the_product_are_found() -> None:
 		"/api/v1/reference/exchange-rates",
 		"/api/v1/esg/metrics",
 		"/api/v1/esg/metrics/{metric_id}/measurements",
+		"/api/v1/esg/sites",
+		"/api/v1/esg/activities",
+		"/api/v1/esg/source-documents",
+		"/api/v1/esg/calculations",
 		"/api/v1/plm/products",
 		"/api/v1/plm/products/{product_id}/structure/lines",
 		"/api/v1/plm/products/{product_id}/revisions",
@@ -263,6 +286,7 @@ async def test_the_wire_forms_hold(
 AMOUNTS = [
 	("/api/v1/esg/metrics", "target_value", "98765432109876.543219"),
 	("/api/v1/esg/metrics/{metric_id}/measurements", "value", "-98765432109876.543219"),
+	("/api/v1/esg/activities", "quantity", "98765432109876.543219"),
 	("/api/v1/plm/products", "current_cost", "8765432109876.543219"),
 	("/api/v1/plm/products", "mass", "1234567890123.456789"),
 	("/api/v1/plm/products/{product_id}/structure/lines", "quantity", "123456789012.345678"),

@@ -124,6 +124,45 @@ class CalculationDone(Event):
 	seal: str
 
 
+class FactorsApproved(Event):
+	"""A company may calculate with these factors from now on: a whole source, or one version.
+
+	Results from before stay as they are.
+	"""
+
+	name = "esg.factors.approved.v1"
+	source_id: str
+	version_id: str | None
+	layer: str
+	series: str
+	edition: str
+	factors: int
+
+
+class FactorsWithdrawn(Event):
+	"""A company takes these factors for no new result any more."""
+
+	name = "esg.factors.withdrawn.v1"
+	source_id: str
+	version_id: str | None
+	layer: str
+	series: str
+	edition: str
+	factors: int
+
+
+class FactorsImported(Event):
+	"""A file of factors was taken; none of them is used before somebody approves it."""
+
+	name = "esg.factors.imported.v1"
+	import_id: str
+	source_id: str
+	series: str
+	edition: str
+	factors: int
+	quarantined: int
+
+
 class FootprintRecorded(Event):
 	"""A footprint of a revision was recorded and sealed; it never changes again."""
 

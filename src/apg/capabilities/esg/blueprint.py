@@ -1,6 +1,9 @@
 """Sustainability and ESG management on one screen: start reading here."""
 
 from apg.capabilities.esg import menu, permissions, searching
+from apg.capabilities.esg.factor_files import api as factor_files_api
+from apg.capabilities.esg.factor_files import tasks as factor_files
+from apg.capabilities.esg.factors import api as factors_api
 from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
@@ -30,7 +33,20 @@ capability = Capability(
 	),
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
-	apis=(Api("/api/v1/esg", (health_api.router, metrics_api.router, measurements_api.router)),),
+	apis=(
+		Api(
+			"/api/v1/esg",
+			(
+				health_api.router,
+				metrics_api.router,
+				measurements_api.router,
+				factors_api.router,
+				factors_api.sources,
+				factors_api.gwp,
+				factor_files_api.router,
+			),
+		),
+	),
 	pages=(
 		Pages(
 			"/esg",
@@ -45,7 +61,11 @@ capability = Capability(
 		contract.MetricChanged,
 		contract.MeasurementRecorded,
 		contract.MetricValueChanged,
+		contract.FactorsApproved,
+		contract.FactorsWithdrawn,
+		contract.FactorsImported,
 	),
+	tasks=(factor_files.check_import, factor_files.take_import),
 	health=health.CHECKS,
 	observe=health.observe,
 	settings=EsgSettings,

@@ -9,20 +9,13 @@ published_on, fuel (yes for a fuel: its energy must be gross or net). Blank mean
 from datetime import date
 from decimal import Decimal
 
-from apg.capabilities.esg.factor_files.files import (
-	FactorFile,
-	Given,
-	Skipped,
-	number_of,
-	slug,
-	table_of,
-	unit_of,
-)
-from apg.capabilities.esg.factor_files.gas_names import species_named
-from apg.capabilities.esg.factor_files.regions import region_coded
+from apg.capabilities.esg.factor_files.files import FactorFile, Given, Skipped, table_of
 from apg.capabilities.esg.shared.factor import WORLD
+from apg.capabilities.esg.shared.factor_cells import number_of, slug, unit_of
 from apg.capabilities.esg.shared.factor_draft import TOTAL, Draft, Finding
 from apg.capabilities.esg.shared.factor_lint import Reading
+from apg.capabilities.esg.shared.gas_names import species_named
+from apg.capabilities.esg.shared.regions import region_coded
 from apg.kernel.file_kinds import Unreadable
 from apg.kernel.texts import _
 from apg.platform.reference.currency_codes import CURRENCY_CODES

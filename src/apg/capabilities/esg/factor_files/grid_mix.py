@@ -11,11 +11,12 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from apg.capabilities.esg.factor_files.files import FactorFile, Given, Skipped, slug
-from apg.capabilities.esg.factor_files.regions import region_coded
+from apg.capabilities.esg.factor_files.files import FactorFile, Given, Skipped
 from apg.capabilities.esg.shared.factor import WORLD
+from apg.capabilities.esg.shared.factor_cells import slug
 from apg.capabilities.esg.shared.factor_draft import TOTAL, Draft, Finding
 from apg.capabilities.esg.shared.factor_lint import SET_UNSTATED, Reading
+from apg.capabilities.esg.shared.regions import region_coded
 from apg.kernel.file_kinds import Unreadable
 from apg.kernel.texts import _
 

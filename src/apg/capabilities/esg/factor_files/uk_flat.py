@@ -14,17 +14,15 @@ from apg.capabilities.esg.factor_files.files import (
 	FactorFile,
 	Given,
 	Skipped,
-	code_of,
-	number_of,
 	table_headings,
 	table_of,
-	unit_of,
 )
-from apg.capabilities.esg.factor_files.gas_names import species_named
-from apg.capabilities.esg.factor_files.regions import region_named
 from apg.capabilities.esg.shared.factor import WORLD
+from apg.capabilities.esg.shared.factor_cells import code_of, number_of, unit_of
 from apg.capabilities.esg.shared.factor_draft import Draft, Finding
+from apg.capabilities.esg.shared.gas_names import species_named
 from apg.capabilities.esg.shared.ghg import CH4, CH4_BIOGENIC, CH4_FOSSIL, CO2, N2O
+from apg.capabilities.esg.shared.regions import region_named
 from apg.kernel.file_kinds import Unreadable
 from apg.kernel.texts import _
 

@@ -11,14 +11,13 @@ from apg.capabilities.esg.factor_files.files import (
 	FactorFile,
 	Given,
 	Skipped,
-	code_of,
-	number_of,
 	table_headings,
 	table_of,
 )
-from apg.capabilities.esg.factor_files.gas_names import species_named
+from apg.capabilities.esg.shared.factor_cells import code_of, number_of
 from apg.capabilities.esg.shared.factor_draft import MASS, Draft, Finding
 from apg.capabilities.esg.shared.factor_lint import Reading
+from apg.capabilities.esg.shared.gas_names import species_named
 from apg.capabilities.esg.shared.ghg import MIXED_CO2E
 from apg.kernel.texts import _
 from apg.platform.reference.currency_codes import CURRENCY_CODES

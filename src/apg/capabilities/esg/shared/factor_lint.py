@@ -154,6 +154,10 @@ def lint(drafts: Sequence[Draft], reading: Reading) -> None:
 
 
 def _values(draft: Draft) -> None:
+	if draft.total is not None:
+		draft.total = read_number(draft.total)
+	if draft.biogenic_co2 is not None:
+		draft.biogenic_co2 = read_number(draft.biogenic_co2)
 	figures = {**draft.given, "CO2e": draft.total, "biogenic CO2": draft.biogenic_co2}
 	for name, value in figures.items():
 		if value is not None and value < 0 and draft.stage != "removal":

@@ -79,8 +79,9 @@ class GwpSet:
 class Expressed:
 	"""One unit of activity in kg CO2e under `gwp_set`; the parts add up to `total` exactly.
 
-	`as_published` marks a total that could not be expressed under the set that was asked for:
-	it stands under `gwp_set`, the one of its publisher. `biogenic_co2` (kg) is never in `total`.
+	`as_published` marks a total that could not be expressed under the set that was asked for: it
+	stands under `gwp_set`, the one of its publisher; or, where that is the set asked for, a part
+	published as CO2e of several gases stands in it as it was. `biogenic_co2` (kg) is never in it.
 	"""
 
 	gwp_set: str
@@ -110,8 +111,7 @@ def co2e(factor: Factor, gwp: GwpSet) -> Expressed | NotExpressible:
 	parts: dict[str, Decimal] = {}
 	missing: str | None = None
 	for species, mass in factor.gases.items():
-		unit = _PLAIN if native else None
-		potential = unit if species == MIXED_CO2E else gwp.value(species)
+		potential = _PLAIN if species == MIXED_CO2E else gwp.value(species)
 		if potential is None:
 			missing = missing or species
 		else:
@@ -121,7 +121,10 @@ def co2e(factor: Factor, gwp: GwpSet) -> Expressed | NotExpressible:
 		if native and factor.co2e is not None and factor.co2e != total:
 			parts[ROUNDING] = _EXACT.subtract(factor.co2e, total)
 			total = factor.co2e
-		return Expressed(gwp.code, MappingProxyType(parts), total, factor.biogenic_co2, False)
+		mixed = MIXED_CO2E in factor.gases and not native
+		return Expressed(
+			gwp.code, MappingProxyType(parts), total, factor.biogenic_co2, as_published=mixed
+		)
 	if factor.co2e is not None:
 		whole = MappingProxyType({MIXED_CO2E: factor.co2e})
 		return Expressed(
