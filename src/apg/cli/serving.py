@@ -36,6 +36,7 @@ def serve_alone(app: "FastAPI", settings: Settings, sock: socket.socket) -> int:
 	import uvicorn
 
 	lifeline.hold_on()
+	gc.freeze()  # what was loaded stays for good
 	config = uvicorn.Config(
 		app,
 		host=settings.host,

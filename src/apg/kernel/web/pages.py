@@ -177,15 +177,20 @@ class _Macros:
 		self._homes: dict[str, str] = {}
 
 	def find(self) -> None:
-		"""Learns which file each macro lives in; after the globals stand, since modules copy them."""
-		environment = self._environment
+		"""Learns which file each macro lives in, with the first page: modules copy the globals, which
+		have to stand by then, and no process starts later for it."""
+		if self._homes:
+			return
+		environment, homes = self._environment, dict[str, str]()
 		for name in environment.list_templates(["html"]):
 			if name in MACROS or name.startswith(f"{MACRO_FOLDER}/"):
 				for macro in vars(environment.get_template(name).module):
 					if not macro.startswith("_"):
-						self._homes[macro] = name
+						homes[macro] = name
+		self._homes = homes
 
 	def __getattr__(self, name: str) -> Any:
+		self.find()
 		home = self._homes.get(name)
 		if home is None:
 			raise AttributeError(f"no macro ui.{name}; there are: {', '.join(sorted(self._homes))}")
@@ -239,8 +244,11 @@ class PageEngine:
 		}
 		names = cast("dict[str, Any]", self.environment.globals)
 		names.update(offered)
-		names["ui"] = macros = _Macros(self.environment)
-		macros.find()
+		names["ui"] = self._macros = _Macros(self.environment)
+
+	def warm(self) -> None:
+		"""Reads what every page uses, so that the first one does not wait for it."""
+		self._macros.find()
 
 	@property
 	def built(self) -> bool:
