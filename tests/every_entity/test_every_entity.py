@@ -133,6 +133,7 @@ BEFORE: dict[str, Callable[[httpx.AsyncClient, Person], Awaitable[Parts]]] = {
 	"/api/v1/plm/products/{product_id}/revisions": _revision,
 	"/api/v1/esg/metrics/{metric_id}/measurements": _measurement,
 	"/api/v1/esg/factors/{factor_id}/versions": _factor,
+	"/api/v1/esg/calculations": _calculation,
 }
 
 

@@ -1,9 +1,16 @@
 """Sustainability and ESG management on one screen: start reading here."""
 
 from apg.capabilities.esg import menu, permissions, searching
+from apg.capabilities.esg.activities import api as activities_api
+from apg.capabilities.esg.calculations import api as calculations_api
+from apg.capabilities.esg.calculations import tasks as calculations
 from apg.capabilities.esg.factor_files import api as factor_files_api
 from apg.capabilities.esg.factor_files import tasks as factor_files
 from apg.capabilities.esg.factors import api as factors_api
+from apg.capabilities.esg.footprints import api as footprints_api
+from apg.capabilities.esg.footprints import service as footprints
+from apg.capabilities.esg.footprints import tasks as footprint_tasks
+from apg.capabilities.esg.footprints.port import ItemCarbonOfEsg
 from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
@@ -12,8 +19,11 @@ from apg.capabilities.esg.metrics import api as metrics_api
 from apg.capabilities.esg.metrics import home
 from apg.capabilities.esg.metrics import views as metrics_views
 from apg.capabilities.esg.settings import EsgSettings
+from apg.capabilities.esg.sites import api as sites_api
 from apg.contracts import esg as contract
+from apg.contracts import plm
 from apg.kernel.capability import Api, Capability, Pages
+from apg.kernel.events import on
 
 capability = Capability(
 	name="sustainability_esg_management",
@@ -24,7 +34,12 @@ capability = Capability(
 	description="Metrics and measurements with their quality, rules and trend.",
 	category="general_cross_functional",
 	requires=("auth_rbac", "audit_compliance"),
-	uses=("ai_orchestration", "real_time_collaboration", "notification_engine"),
+	uses=(
+		"ai_orchestration",
+		"real_time_collaboration",
+		"notification_engine",
+		"product_lifecycle_management",
+	),
 	provides=(
 		"esg_metrics_management",
 		"sustainability_intelligence",
@@ -44,6 +59,13 @@ capability = Capability(
 				factors_api.sources,
 				factors_api.gwp,
 				factor_files_api.router,
+				sites_api.router,
+				activities_api.router,
+				activities_api.documents,
+				calculations_api.router,
+				footprints_api.router,
+				footprints_api.materials,
+				footprints_api.statements,
 			),
 		),
 	),
@@ -64,8 +86,29 @@ capability = Capability(
 		contract.FactorsApproved,
 		contract.FactorsWithdrawn,
 		contract.FactorsImported,
+		contract.ActivityRecorded,
+		contract.ActivitiesRecorded,
+		contract.ActivityCorrected,
+		contract.ActivityWithdrawn,
+		contract.ActivitiesMoved,
+		contract.CalculationDone,
+		contract.FootprintRecorded,
+		contract.FootprintOutdated,
 	),
-	tasks=(factor_files.check_import, factor_files.take_import),
+	subscribers=(
+		on(
+			(plm.StructureChanged, plm.ProductUpdated, plm.ProductReleased),
+			footprints.mark_outdated,
+			name="esg.footprints.mark_outdated",
+		),
+	),
+	tasks=(
+		factor_files.check_import,
+		factor_files.take_import,
+		calculations.calculate,
+		footprint_tasks.record_footprint,
+	),
+	ports={contract.ItemCarbon: ItemCarbonOfEsg()},
 	health=health.CHECKS,
 	observe=health.observe,
 	settings=EsgSettings,

@@ -1,6 +1,7 @@
 """Settings of ESG (prefix APG_ESG_; the guide's ESG_ names are read too)."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
@@ -32,6 +33,9 @@ class EsgSettings(CapabilitySettings):
 		validation_alias=AliasChoices("APG_ESG_DATA_RETENTION_DAYS", "ESG_DATA_RETENTION_DAYS"),
 	)
 
+	gwp_set: str = "AR5"  # potentials of a calculation that names none
+	four_eyes: bool = False  # who recorded an activity may not approve it
+
 	def dates(self) -> tuple[datetime, datetime]:
 		"""The half-open range a measurement's date must lie in."""
 		now = utc_now()
@@ -40,3 +44,9 @@ class EsgSettings(CapabilitySettings):
 		except ValueError:  # 29 February
 			last = now.replace(year=now.year + self.date_years_ahead, day=28)
 		return datetime(self.date_first_year, 1, 1, tzinfo=UTC), last
+
+
+@cache
+def esg_settings() -> EsgSettings:
+	"""Read once a process."""
+	return EsgSettings()

@@ -1,0 +1,1 @@
+"""Activity records: quantities with their evidence, the only input of emissions."""

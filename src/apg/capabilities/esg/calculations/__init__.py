@@ -1,0 +1,1 @@
+"""Calculations: runs over activity records, their lines, their seals, their comparison."""

@@ -1,0 +1,1 @@
+"""Where a company uses energy and material: its sites."""
