@@ -215,6 +215,12 @@ def one_product(report: Report, place: Place, shape: Shape) -> None:
 	leaf = an_id(1, shape.start + 120)
 	with web(place, "apg.app:make_app", workers=1) as address:
 		product = f"{address}/api/v1/plm/products/{root}"
+		page = f"{address}/plm/products/{root}"
+		html = place.headers | {"Accept": "text/html"}
+		load(page, html, seconds=0.5, connections=1)
+		told = load(page, html, seconds=3, connections=1)
+		report.row("product of 1,700 lines: its page with the first level", told.p50, "ms", limit=150,
+			note=f"p95 {told.p95:.0f} ms, {told.failed} failed")  # fmt: skip
 		lines = f"{shape.parent.size:,} lines below, all levels"
 		for words, path, limit, note in (
 			("the first level of its structure", "/structure", 150, ""),
