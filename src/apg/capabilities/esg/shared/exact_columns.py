@@ -7,7 +7,7 @@ cannot prove go through Python's own whole numbers. The result equals `round(Fra
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +23,7 @@ Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
 _STEP = Fraction(10 ** (PLACES - SCALE))
 _BLOCK = 16_384
+_UNROUNDED = Context(prec=400)  # the usual one would cut a figure to 28 digits
 _FITS = 1 << 61  # a divisor below this leaves room for the remainder
 _BINARY = 52  # bits after the point of a multiplier that is too long to be held whole
 _ROOM = float(1 << 62)
@@ -48,12 +49,12 @@ def quanta(value: Fraction) -> int:
 
 
 def amount(units: int) -> Decimal:
-	return Decimal(int(units)).scaleb(-PLACES)
+	return Decimal(int(units)).scaleb(-PLACES, _UNROUNDED)
 
 
 def micro(quantity: Decimal) -> int | None:
 	"""The quantity in units of its last digit, where it has at most six and fits 63 bits."""
-	scaled = quantity.scaleb(SCALE)
+	scaled = quantity.scaleb(SCALE, _UNROUNDED)
 	units = int(scaled)
 	return units if units == scaled and abs(units) < 1 << 63 else None
 
