@@ -343,6 +343,11 @@ class Contents(Protocol):
 		"""Every material that current revisions name, the most used first."""
 		...
 
+	async def costs(self, work: "Work", product_ids: Collection[str]) -> Mapping[str, Decimal]:
+		"""What one of each product costs today in the company's currency, where a price is known;
+		nothing for a reader who may not see costs."""
+		...
+
 
 class NoContents:
 	"""Without PLM there are no revisions."""
@@ -357,6 +362,9 @@ class NoContents:
 
 	async def materials(self, work: "Work") -> Sequence[MaterialUse]:
 		return ()
+
+	async def costs(self, work: "Work", product_ids: Collection[str]) -> Mapping[str, Decimal]:
+		return {}
 
 
 Structures.absent = NoStructures()  # type: ignore[assignment]

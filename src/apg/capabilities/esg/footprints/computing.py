@@ -95,7 +95,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-	"""A place without a figure; `why` is ESG's reason, or PLM's of a line without a quantity."""
+	"""A place without a figure; `why` is ESG's reason, or PLM's of a line without a quantity.
+
+	`mass` is that of one in kg.
+	"""
 
 	product_id: str
 	revision_id: str
@@ -258,7 +261,7 @@ def assemble(
 		decimal_of(value, DIGITS) for name, value in rolled.totals.items() if name != BIOGENIC
 	)
 	known = bool(lines)
-	gaps = _gaps(rolled, inputs)
+	gaps = _gaps(work, rolled, inputs)
 	totals = _totals(inputs)
 	return Computed(
 		root=inputs.contents[snapshot.root],
@@ -323,8 +326,10 @@ def _lines(rolled: RolledUp, inputs: Inputs) -> list[Counted]:
 	return found
 
 
-def _gaps(rolled: RolledUp, inputs: Inputs) -> list[Gap]:
+def _gaps(work: Work, rolled: RolledUp, inputs: Inputs) -> list[Gap]:
 	found: list[Gap] = []
+	texts = {one.mass_unit for one in inputs.contents.values() if one.mass_unit}
+	known = work.port(Units).factors({(text, KILOGRAM) for text in texts})
 	for gap in rolled.missing:
 		content = inputs.contents.get(gap.revision_id)
 		why = _why(gap, inputs)
@@ -336,11 +341,20 @@ def _gaps(rolled: RolledUp, inputs: Inputs) -> list[Gap]:
 				content.name if content else "",
 				gap.quantity,
 				content.unit if content else "",
-				content.mass if content else None,
+				_kilograms(content, known),
 				why,
 			)
 		)
 	return found
+
+
+def _kilograms(
+	content: Content | None, known: Mapping[tuple[str, str], Fraction]
+) -> Decimal | None:
+	if content is None or content.mass is None:
+		return None
+	factor = known.get((content.mass_unit or "", KILOGRAM))
+	return None if factor is None else decimal_of(Fraction(content.mass) * factor, DIGITS)
 
 
 def _why(gap: Missing, inputs: Inputs) -> NoCarbon:
@@ -397,25 +411,14 @@ def _mass_coverage(
 		for one in lines
 		if one.input.source == "supplier" or one.input.stage == "materials"
 	}
-	lacking = {
-		gap.revision_id: (inputs.contents[gap.revision_id], gap.quantity)
-		for gap in gaps
-		if gap.quantity is not None and gap.revision_id in inputs.contents
-	}
-	texts = {one.mass_unit for one, _quantity in (*covered.values(), *lacking.values())}
+	texts = {one.mass_unit for one, _quantity in covered.values()}
 	known = work.port(Units).factors({(text, KILOGRAM) for text in texts if text})
 
-	def weighed(some: Collection[tuple[Content, Decimal]]) -> Fraction:
-		return sum(
-			(
-				Fraction(one.mass) * known[(one.mass_unit or "", KILOGRAM)] * Fraction(quantity)
-				for one, quantity in some
-				if one.mass is not None and (one.mass_unit or "", KILOGRAM) in known
-			),
-			Fraction(0),
-		)
-
-	has, lacks = weighed(covered.values()), weighed(lacking.values())
+	has, lacks = Fraction(0), Fraction(0)
+	for one, quantity in covered.values():
+		has += Fraction(_kilograms(one, known) or 0) * Fraction(quantity)
+	for gap in gaps:
+		lacks += Fraction(gap.mass or 0) * Fraction(gap.quantity or 0)
 	return decimal_of(has / (has + lacks), 9) if has + lacks else None
 
 

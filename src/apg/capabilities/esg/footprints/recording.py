@@ -41,10 +41,15 @@ ASSUMED = N_("assumed for the material or the part")
 async def put_on_record(work: Work, made: Computed, footprint_id: str | None = None) -> Footprint:
 	"""Records the inputs that were only declared, then the footprint on exactly their versions."""
 	sealed = await _on_records(work, made)
-	row = Footprint(**_columns(sealed), id=footprint_id or new_id())
+	row = Footprint(
+		**columns_of(sealed),
+		id=footprint_id or new_id(),
+		structure=sealed.snapshot.content,
+		product_ids=sorted(set(sealed.snapshot.product_ids)),
+	)
 	work.add(row)
 	await work.flush()
-	lines = list(_line_rows(work, row, sealed))
+	lines = list(line_rows(work, row.id, sealed))
 	for start in range(0, len(lines), ROWS):
 		await work.execute(insert(FootprintLine), lines[start : start + ROWS])
 	work.publish(
@@ -178,7 +183,8 @@ def _correction(record: Record) -> ActivityCorrection:
 	)
 
 
-def _columns(made: Computed) -> dict[str, Any]:
+def columns_of(made: Computed) -> dict[str, Any]:
+	"""What a footprint says, by the names of its columns."""
 	root = made.root
 	return {
 		"product_id": root.product_id,
@@ -194,8 +200,6 @@ def _columns(made: Computed) -> dict[str, Any]:
 		"engine": ENGINE,
 		"snapshot_hash": made.snapshot.hash,
 		"choices_hash": made.choices_hash,
-		"structure": made.snapshot.content,
-		"product_ids": sorted(set(made.snapshot.product_ids)),
 		"total": made.total,
 		"biogenic": made.biogenic,
 		"least": made.least,
@@ -255,7 +259,7 @@ def _branches(made: Computed) -> list[dict[str, Any]]:
 	]
 
 
-def _line_rows(work: Work, row: Footprint, made: Computed) -> Sequence[dict[str, Any]]:
+def line_rows(work: Work, footprint_id: str, made: Computed) -> Sequence[dict[str, Any]]:
 	now, tenant, person = utc_now(), work.principal.tenant_id, work.principal.user_id
 	total = made.total or Decimal(0)
 	rows: list[dict[str, Any]] = []
@@ -272,7 +276,7 @@ def _line_rows(work: Work, row: Footprint, made: Computed) -> Sequence[dict[str,
 				"created_by": person,
 				"updated_by": person,
 				"version": 1,
-				"footprint_id": row.id,
+				"footprint_id": footprint_id,
 				"position": position,
 				"product_id": one.content.product_id,
 				"product_number": one.content.number,

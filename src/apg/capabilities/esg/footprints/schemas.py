@@ -241,7 +241,7 @@ class FootprintIn(BaseModel):
 
 
 class GapOut(BaseModel):
-	"""A place without a figure: `quantity` of the product is needed in one root."""
+	"""A place without a figure: `quantity` of the product is needed in one root; `mass` of one, kg."""
 
 	product_id: str
 	revision_id: str

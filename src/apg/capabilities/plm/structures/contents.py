@@ -1,11 +1,19 @@
 """The provider of the port Contents: what revisions say of their products, many at once."""
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
+from apg.capabilities.plm.permissions import COSTS_READ
+from apg.capabilities.plm.products.service import default_currency
+from apg.capabilities.plm.structures.exact import decimal_of
+from apg.capabilities.plm.structures.fixed_rows import words
 from apg.capabilities.plm.structures.plain_sql import fetched, mapped
+from apg.capabilities.plm.structures.prices import Costs, price_lists
 from apg.contracts import plm as contract
-from apg.kernel.stamps import is_id
+from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.work import Work
 
 ESTIMATED = "estimated"
@@ -64,6 +72,25 @@ class ContentsOfPlm:
 
 	async def materials(self, work: Work) -> Sequence[contract.MaterialUse]:
 		return [contract.MaterialUse(*row) for row in await fetched(work, _MATERIALS)]
+
+	async def costs(self, work: Work, product_ids: Collection[str]) -> Mapping[str, Decimal]:
+		wanted = sorted({one for one in product_ids if is_id(one)})
+		if not wanted or not work.principal.may(COSTS_READ):
+			return {}
+		raw = b"".join(bytes.fromhex(one.replace("-", "")) for one in wanted)
+		lists = await price_lists(
+			work,
+			words(np.frombuffer(raw, "V16")),
+			Costs(work),
+			currency=default_currency(work),
+			day=utc_now().date(),
+		)
+		prices = lists.choose(np.ones(len(wanted)))
+		return {
+			product: decimal_of(prices.exact(place), 6)
+			for place, product in enumerate(wanted)
+			if prices.known[place]
+		}
 
 
 def _content(row: dict[str, Any]) -> contract.Content:
