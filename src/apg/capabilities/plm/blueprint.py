@@ -20,6 +20,7 @@ from apg.capabilities.plm.structures.port import StructuresOfPlm
 from apg.capabilities.plm.suppliers import models as _suppliers  # noqa: F401
 from apg.contracts import plm as contract
 from apg.kernel.capability import Api, Capability, Pages
+from apg.kernel.tasks import every
 
 capability = Capability(
 	name="product_lifecycle_management",
@@ -87,7 +88,12 @@ capability = Capability(
 		contract.RevisionOpened,
 		contract.StructureChanged,
 	),
-	tasks=(imports_tasks.preview_import, imports_tasks.take_over_import),
+	tasks=(
+		imports_tasks.preview_import,
+		imports_tasks.take_over_import,
+		imports_tasks.end_abandoned,
+	),
+	schedules=(every("41 3 * * *", imports_tasks.end_abandoned),),
 	ports={contract.Structures: StructuresOfPlm(), contract.Contents: ContentsOfPlm()},
 	health=health.CHECKS,
 	settings=PlmSettings,

@@ -12,3 +12,5 @@ class PlmSettings(CapabilitySettings):
 
 	structure_cache: int = 64  # structures kept by a process
 	structure_cache_lines: int = 1_500_000  # and their lines and products together
+	reader_memory: int = 2_000_000_000  # bytes that reading one file may take
+	reader_seconds: int = 600  # and seconds

@@ -85,8 +85,8 @@ async def products(door: Door) -> list[str]:
 
 
 def spooled(app: FastAPI, who: Person) -> list[Path]:
-	folder: Path = app.state.runtime.settings.home / "uploads" / who.tenant_id
-	return sorted(folder.iterdir()) if folder.exists() else []
+	folder: Path = app.state.runtime.settings.home / "files" / who.tenant_id
+	return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 # -- the way of a file -------------------------------------------------------------------------
@@ -250,10 +250,10 @@ def _zip() -> bytes:
 	[
 		(b"", "The file is empty."),
 		(b"\n \n", "The file is empty."),
-		(_zip(), "This is not a text file."),
-		(_zip().replace(b"../../etc/passwd", b"xl/workbook.xml "), "This is an Excel workbook."),
-		(b"%PDF-1.7 x", "This is not a text file."),
-		(b'{"a": [1, 2]}', "This is JSON, but not an InvenTree export."),
+		(_zip(), "This is an archive, not an Excel workbook."),
+		(_zip().replace(b"../../etc/passwd", b"xl/workbook.xml "), "This is an archive"),
+		(b"%PDF-1.7 x", "By its content this is a PDF file."),
+		(b'{"a": [1, 2]}', "The file holds no parts of InvenTree."),
 		(
 			b'[{"model": "part.part", "pk": 1, "fields": {',
 			"The file is not valid JSON.",
@@ -276,11 +276,11 @@ async def test_what_cannot_be_read_is_refused_and_not_kept(
 
 async def test_bad_cells_are_problems_of_their_rows(door: Door) -> None:
 	made = await door.made(
-		b"Number,Name\nAB-1,a\x00b\nAB-2,one,two,three\nAB-3,'=1+1\nAB-4,=cmd()\n"
+		b"Number,Name\nAB-1,a\x01b\nAB-2,one,two,three\nAB-3,'=1+1\nAB-4,=cmd()\n"
 	)
 	rows = (await door.get(f"/{made['import_id']}/problems"))["data"]
 	assert [(one["severity"], one["row"], one["reason"]) for one in rows] == [
-		("error", 2, "The cell holds the control character U+0000."),
+		("error", 2, "The cell holds the control character U+0001."),
 		("error", 3, "The row has 4 columns, the headings have 2."),
 	]
 	diff = (await door.get(f"/{made['import_id']}/diff"))["data"]

@@ -268,10 +268,11 @@ def test_repeated_lines_stay_two_and_are_told() -> None:
 	assert reasons(bom, Severity.WARNING) == [(3, None)]
 
 
-def test_substitutes_are_parts_of_the_file() -> None:
+def test_substitutes_are_parts_of_the_file_or_looked_for_in_the_record() -> None:
 	bom = read("Parent;Number;Qty;Substitutes\nA;B;1;C\nA;C;1;Z\n")
-	assert bom.lines[0].substitutes == ("C",)
-	assert reasons(bom) == [(3, None)]
+	assert [line.substitutes for line in bom.lines] == [("C",), ("Z",)]
+	assert [(part.number, part.row) for part in bom.parts if part.mentioned] == [("Z", 3)]
+	assert reasons(bom) == []
 
 
 def test_a_name_that_two_parts_share_does_not_name_a_parent() -> None:

@@ -11,7 +11,8 @@ from apg.capabilities.plm.imports import designators
 from apg.capabilities.plm.imports.bom_rows import read_bom
 from apg.capabilities.plm.imports.columns import Field, guess
 from apg.capabilities.plm.imports.inventree import read_fixture
-from apg.capabilities.plm.imports.readers import Limits, Unreadable, read_csv, recognise
+from apg.capabilities.plm.imports.readers import Limits, Unreadable, read_csv
+from apg.kernel.file_kinds import guess as guess_kind
 from apg.kernel.tabular import write_csv
 from apg.platform.reference import units
 
@@ -64,7 +65,7 @@ MODELS = "part.part part.bomitem part.partcategory part.partparameter part.partp
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_table_or_refused(content: bytes) -> None:
-	recognise(content)
+	guess_kind(content)
 	try:
 		table = read_csv(content, limits=Limits(columns=20, rows=20, field=50))
 	except Unreadable as refusal:

@@ -209,7 +209,7 @@ def test_into_an_empty_record_everything_is_added(bom: ImportedBom) -> None:
 def test_the_same_file_again_is_an_empty_difference(bom: ImportedBom) -> None:
 	found = compared(bom, *recorded(bom))
 	assert found.empty
-	assert found.count("parts") == {Kind.ADDED: 0, Kind.CHANGED: 0, Kind.REMOVED: 0, Kind.SAME: 414}
+	assert {kind: n for kind, n in found.count("parts").items() if n} == {Kind.SAME: 414}
 	assert found.count("lines")[Kind.SAME] == 255
 
 

@@ -6,12 +6,10 @@ import pytest
 
 from apg.capabilities.plm.imports.neutral import Severity
 from apg.capabilities.plm.imports.readers import (
-	Kind,
 	Limits,
 	RowKind,
 	Unreadable,
 	read_csv,
-	recognise,
 )
 
 BOM_CSV = Path(__file__).parents[5] / "shared/data/plm/inventree/bom_flat.csv"
@@ -169,10 +167,6 @@ def test_the_guard_against_formulas_is_taken_off_once() -> None:
 		(b'a,b\n"x"y,1\n', Limits(), "Line 2"),
 		(b"", Limits(), "no rows"),
 		(b"\n\n , \n", Limits(), "no rows"),
-		(b"PK\x03\x04 xl/workbook.xml", Limits(), "Excel"),
-		(b"PK\x03\x04 other", Limits(), "not a text file"),
-		(b"%PDF-1.7", Limits(), "not a text file"),
-		(b'[{"a": 1}]', Limits(), "JSON"),
 		(b"a,\x81\n", Limits(), "cp1252"),
 	],
 )
@@ -194,26 +188,6 @@ def test_bad_choices_are_refused(given: dict[str, str]) -> None:
 def test_a_million_columns_end_early() -> None:
 	with pytest.raises(Unreadable, match="columns"):
 		read_csv(b"," * 1_000_000)
-
-
-@pytest.mark.parametrize(
-	("content", "kind"),
-	[
-		(b"a,b\n", Kind.CSV),
-		(b"[abc],1\n", Kind.CSV),
-		(b'{"a": 1}', Kind.JSON),
-		(b"[" * 100_000, Kind.CSV),
-		(b"PK\x03\x04..xl/", Kind.XLSX),
-		(b"\x89PNG", Kind.OTHER),
-		(b"", Kind.CSV),
-	],
-)
-def test_recognised_by_content(content: bytes, kind: Kind) -> None:
-	assert recognise(content) is kind
-
-
-def test_the_demo_fixture_is_recognised() -> None:
-	assert recognise(FIXTURE.read_bytes()) is Kind.INVENTREE
 
 
 @pytest.mark.skipif(not BOM_CSV.exists(), reason="the given data is not beside the checkout")

@@ -126,7 +126,10 @@ async def test_a_refused_correction_keeps_what_was_chosen(desk: Desk) -> None:
 @pytest.mark.parametrize(
 	("content", "words"),
 	[
-		(b"%PDF-1.7", "This is not a text file. Export the table as CSV."),
+		(
+			b"%PDF-1.7",
+			"By its content this is a PDF file. Give one of these: JSON, STEP, TEXT, XLSX, XML.",
+		),
 		(b"", "The file is empty."),
 	],
 )

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import File, Form, Query, Response, UploadFile
 
 from apg.capabilities.plm import permissions as may
-from apg.capabilities.plm.imports import service, spool
+from apg.capabilities.plm.imports import service
+from apg.capabilities.plm.imports.files import KINDS
 from apg.capabilities.plm.imports.report import report_rows
 from apg.capabilities.plm.imports.schemas import (
 	ChangeOut,
@@ -14,8 +15,11 @@ from apg.capabilities.plm.imports.schemas import (
 	ImportOptions,
 	ImportOut,
 	ImportPatch,
+	MatchOut,
 	ProblemOut,
 )
+from apg.kernel import uploads
+from apg.kernel.file_kinds import LIMITS
 from apg.kernel.tabular import write_csv
 from apg.kernel.texts import _
 from apg.kernel.web.envelopes import Ok, OkPage, ok, ok_page
@@ -23,7 +27,7 @@ from apg.kernel.web.forms import blank_as_none, checked
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.work import Work
 
-UPLOAD = 100_000_000
+UPLOAD = max(LIMITS[kind] for kind in KINDS)
 router = Router(prefix="/imports", tags=["PLM imports"])
 Reading = Annotated[Work, allow(may.IMPORTS_READ)]
 Creating = Annotated[Work, allow(may.IMPORTS_CREATE)]
@@ -37,7 +41,7 @@ Text = Annotated[str | None, Form(max_length=200)]
 
 async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
 	"""The upload chunk by chunk; a large one was never whole in memory."""
-	while chunk := await file.read(spool.CHUNK):
+	while chunk := await file.read(uploads.CHUNK):
 		yield chunk
 
 
@@ -50,7 +54,9 @@ async def list_imports(work: Reading, page: PageNumber = 1, page_size: PageSize 
 @router.post("", response_model=Ok[ImportOut], status_code=201, summary="Upload a file")
 async def create_import(
 	work: Uploading,
-	file: Annotated[UploadFile, File(description="CSV, or JSON of InvenTree's export-records")],
+	file: Annotated[
+		UploadFile, File(description="CSV, XLSX, KiCad netlist, STEP, or InvenTree's export")
+	],
 	parent: Text = None,
 	decimal: Text = None,
 	currency: Text = None,
@@ -58,6 +64,8 @@ async def create_import(
 	encoding: Text = None,
 	header_row: Text = None,
 	source: Text = None,
+	sheet: Text = None,
+	hand_lines: Text = None,
 ) -> Response:
 	"""Keeps the file and compares it with the record; nothing is taken over before `accept`."""
 	given: dict[str, Any] = {
@@ -68,6 +76,8 @@ async def create_import(
 		"encoding": encoding,
 		"header_row": header_row,
 		"source": source,
+		"sheet": sheet,
+		"hand_lines": hand_lines,
 	}
 	options = checked(
 		ImportOptions, {n: v for n, v in blank_as_none(given).items() if v is not None}
@@ -110,12 +120,24 @@ async def list_problems(
 	return ok_page(work, found, number=page, size=page_size)
 
 
+@router.get("/{import_id}/matches", response_model=OkPage[MatchOut], summary="List matches")
+async def list_matches(
+	import_id: str,
+	work: Reading,
+	outcome: Literal["new", "matched", "ambiguous"] | None = None,
+	page: PageNumber = 1,
+	page_size: PageSize = 100,
+) -> Response:
+	found = await service.matches(work, import_id, outcome=outcome, number=page, size=page_size)
+	return ok_page(work, found, number=page, size=page_size)
+
+
 @router.get("/{import_id}/diff", response_model=OkPage[ChangeOut], summary="List what changes")
 async def list_changes(
 	import_id: str,
 	work: Reading,
 	subject: Literal["part", "line"] | None = None,
-	kind: Literal["added", "changed", "removed"] | None = None,
+	kind: Literal["added", "changed", "removed", "kept"] | None = None,
 	page: PageNumber = 1,
 	page_size: PageSize = 100,
 ) -> Response:

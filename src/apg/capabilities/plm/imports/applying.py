@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apg.capabilities.plm.imports.differences import Change, Kind, LineDiff, PartDiff
+from apg.capabilities.plm.imports.differences import QUIET, Change, Kind, LineDiff, PartDiff
 from apg.capabilities.plm.imports.matching import identity
 from apg.capabilities.plm.imports.neutral import ImportedIdentifier, ImportedPart, ImportedPrice
 from apg.capabilities.plm.imports.planning import make_plan
@@ -36,14 +36,21 @@ async def carry_out(work: Work, plan: Plan, report: Report | None = None) -> Non
 			planned = RevisionIn(revision=label if label != recorded.label else None)
 			await revisions.open_revision(work, item_id, planned)
 		await work.flush()
-		plan = await make_plan(work, plan.read, plan.source, lock=True)
+		plan = await make_plan(
+			work,
+			plan.read,
+			plan.source,
+			choices=plan.choices,
+			keep_hand_made=plan.keep_hand_made,
+			lock=True,
+		)
 	await _apply(work, plan, report)
 
 
 async def _apply(work: Work, plan: Plan, report: Report | None) -> None:
 	new = [each for each in plan.diff.parts if each.kind is Kind.ADDED]
 	changed = [each for each in plan.diff.parts if each.kind is Kind.CHANGED]
-	lines = [each for each in plan.diff.lines if each.kind is not Kind.SAME]
+	lines = [each for each in plan.diff.lines if each.kind not in QUIET]
 	total = len(new) + len(changed) + len(lines)
 	ids = {each.key: (new_id(), new_id()) for each in new}
 	writes = PartWrites()

@@ -50,10 +50,12 @@ def read_bom(
 	*,
 	number_format: NumberFormat = NumberFormat.AUTO,
 	parent: str | None = None,
+	title: str | None = None,
 	scheme: str = "import",
 ) -> ImportedBom:
 	"""Reads every row and reports every problem; `parent` is the number of the assembly a single
-	level (or an indented list without its top) belongs to, `scheme` names the system of the keys."""
+	level (or an indented list without its top) belongs to, `title` its name where no number is
+	given, `scheme` names the system of the keys."""
 	problems = Problems()
 	for each in table.problems:
 		problems.add(
@@ -64,7 +66,7 @@ def read_bom(
 			value=each.value,
 			severity=each.severity,
 		)
-	blocking = columns.check(mapping, parent=parent)
+	blocking = columns.check(mapping, parent=parent or title)
 	if any(each.severity is Severity.ERROR for each in blocking):
 		return ImportedBom("csv", (), (), (*problems.listed(), *blocking), table.guesses)
 	for each in blocking:
@@ -81,12 +83,16 @@ def read_bom(
 		case Shape.INDENTED:
 			_read_levels(gathering, parent)
 		case Shape.SINGLE_LEVEL:
-			_read_one_level(gathering, parent or "")
+			if not parent:
+				notes.append(
+					_("The assembly is called “{name}”; give its number if it has one.", name=title)
+				)
+			_read_one_level(gathering, parent or title or "", by_name=not parent)
 		case Shape.PART_LIST:
 			for row in table.data:
 				_part(gathering, row)
-	parts = tuple(gathering.parts.values())
 	lines = tuple(_with_substitutes(gathering))
+	parts = tuple(gathering.parts.values())
 	_warn_of_repeated(lines, problems)
 	check_structure(parts, lines, problems)
 	return ImportedBom(
@@ -222,8 +228,10 @@ def _compare_blocks(
 		)
 
 
-def _read_one_level(gathering: _Gathering, parent: str) -> None:
-	root = _given_parent(gathering, parent)
+def _read_one_level(gathering: _Gathering, parent: str, *, by_name: bool) -> None:
+	root = parent if by_name else _given_parent(gathering, parent)
+	if by_name:
+		_merge(gathering, ImportedPart(source_key=parent, name=parent))
 	for row in gathering.table.data:
 		key = _part(gathering, row)
 		if key:
@@ -337,20 +345,16 @@ def _line(
 
 
 def _with_substitutes(gathering: _Gathering) -> Iterator[ImportedLine]:
-	"""Lines whose substitutes are keys of parts; one that is not in the file is a problem."""
+	"""Lines whose substitutes are keys of parts; one without a row is looked for in the record."""
 	for line in gathering.lines:
 		keys: list[str] = []
 		for text in line.substitutes:
 			key = text if text in gathering.parts else gathering.by_number.get(text.casefold())
 			if key is None:
-				gathering.problems.add(
-					_("The substitute “{text}” is not in the file.", text=text),
-					_("Add a row for it, or remove it."),
-					row=line.row,
-					value=text,
-				)
-			else:
-				keys.append(key)
+				key = text
+				part = ImportedPart(source_key=text, number=text, mentioned=True, row=line.row)
+				_merge(gathering, part)
+			keys.append(key)
 		yield replace(line, substitutes=tuple(keys)) if line.substitutes else line
 
 

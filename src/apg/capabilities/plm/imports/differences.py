@@ -21,7 +21,11 @@ class Kind(StrEnum):
 	ADDED = "added"
 	CHANGED = "changed"
 	REMOVED = "removed"
+	KEPT = "kept"
 	SAME = "same"
+
+
+QUIET = frozenset({Kind.SAME, Kind.KEPT})  # nothing is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,7 @@ class Diff:
 	@property
 	def empty(self) -> bool:
 		"""Whether taking the file would change nothing, and nothing is undecided."""
-		return not self.ambiguous and all(
-			each.kind is Kind.SAME for each in (*self.parts, *self.lines)
-		)
+		return not self.ambiguous and all(each.kind in QUIET for each in (*self.parts, *self.lines))
 
 	def count(self, what: str) -> dict[Kind, int]:
 		"""How many `parts` or `lines` there are of each kind."""
@@ -85,9 +87,12 @@ def diff(
 	matches: Mapping[str, Match],
 	existing: Iterable[ExistingPart],
 	lines: Iterable[ExistingLine],
+	*,
+	keep_hand_made: bool = True,
 ) -> Diff:
 	"""What taking the file would add, change and remove. Only what the file states is compared; an
-	empty cell leaves the record as it is, and parts that the file does not list stay."""
+	empty cell leaves the record as it is, and parts that the file does not list stay, as do lines
+	made by hand unless `keep_hand_made` is off."""
 	records = {each.id: each.part for each in existing}
 	parts: list[PartDiff] = []
 	for part in bom.parts:
@@ -101,7 +106,8 @@ def diff(
 		kind = Kind.CHANGED if changes else Kind.SAME
 		parts.append(PartDiff(part.source_key, found.id, kind, changes))
 	ambiguous = tuple(each for each in matches.values() if each.outcome is Outcome.AMBIGUOUS)
-	return Diff(tuple(parts), tuple(_line_diffs(bom, matches, lines)), ambiguous)
+	found_lines = tuple(_line_diffs(bom, matches, lines, keep_hand_made))
+	return Diff(tuple(parts), found_lines, ambiguous)
 
 
 def _part_changes(new: ImportedPart, old: ImportedPart, stated: frozenset[str]) -> Iterable[Change]:
@@ -175,7 +181,10 @@ def _same_value(old: ImportedValue, new: ImportedValue) -> bool:
 
 
 def _line_diffs(
-	bom: ImportedBom, matches: Mapping[str, Match], existing: Iterable[ExistingLine]
+	bom: ImportedBom,
+	matches: Mapping[str, Match],
+	existing: Iterable[ExistingLine],
+	keep_hand_made: bool,
 ) -> Iterable[LineDiff]:
 	"""Line by line of each assembly the file describes; the same child twice stays two lines."""
 	ids = {key: each.id for key, each in matches.items()}
@@ -192,7 +201,7 @@ def _line_diffs(
 		parent, child = keys.get(each.line.parent_key), keys.get(each.line.child_key)
 		if parent is not None and child is not None:
 			old[parent, child].append(each)
-		elif parent is not None and each.imported:
+		elif parent is not None:
 			gone.append(each)
 	for pair in dict.fromkeys((*new, *old)):
 		if pair[0] not in described:
@@ -200,8 +209,8 @@ def _line_diffs(
 		left = _pair_up(new.get(pair, []), old.get(pair, []), ids, bom.stated)
 		for line, before in left:
 			if line is None:
-				if before is not None and before.imported:
-					yield LineDiff(*pair, Kind.REMOVED, before.id)
+				if before is not None:
+					yield LineDiff(*pair, _unlisted(before, keep_hand_made), before.id)
 			elif before is None:
 				yield LineDiff(*pair, Kind.ADDED, line=line)
 			else:
@@ -210,7 +219,13 @@ def _line_diffs(
 				yield LineDiff(*pair, kind, before.id, changes, line)
 	for each in gone:
 		if keys[each.line.parent_key] in described:
-			yield LineDiff(keys[each.line.parent_key], each.line.child_key, Kind.REMOVED, each.id)
+			parent = keys[each.line.parent_key]
+			kind = _unlisted(each, keep_hand_made)
+			yield LineDiff(parent, each.line.child_key, kind, each.id)
+
+
+def _unlisted(line: ExistingLine, keep_hand_made: bool) -> Kind:
+	return Kind.REMOVED if line.imported or not keep_hand_made else Kind.KEPT
 
 
 def _pair_up(

@@ -1,28 +1,62 @@
-"""A file as a whole: which kind it is by its content, how large, and what it says under a mapping."""
+"""A file as a whole: which form it has by its content, how large, and what it says under a mapping."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
-from apg.capabilities.plm.imports import columns
+from apg.capabilities.plm.imports import columns, kicad, step, workbook
 from apg.capabilities.plm.imports.bom_rows import read_bom
-from apg.capabilities.plm.imports.columns import ColumnMapping, Field
+from apg.capabilities.plm.imports.columns import ColumnMapping, Field, normalised
 from apg.capabilities.plm.imports.inventree import SCHEME, read_fixture
 from apg.capabilities.plm.imports.neutral import ImportedBom
 from apg.capabilities.plm.imports.numbers import NumberFormat
-from apg.capabilities.plm.imports.readers import Kind, Unreadable, read_csv, recognise
+from apg.capabilities.plm.imports.readers import Table, Unreadable, read_csv, table_of
+from apg.kernel.file_kinds import Kind
 from apg.kernel.texts import _
 
 SMALL_ROWS = 2_000
-SMALL_BYTES = 5_000_000
 SAMPLE_ROWS = 6
 _CELL = 80
+KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.XLSX, Kind.XML, Kind.STEP})
+
+
+class Form(StrEnum):
+	"""What a file of parts can be."""
+
+	CSV = "csv"
+	XLSX = "xlsx"
+	INVENTREE = "inventree"
+	KICAD = "kicad"
+	STEP = "step"
+
+
+FORMS = {
+	Kind.TEXT: Form.CSV,
+	Kind.XLSX: Form.XLSX,
+	Kind.JSON: Form.INVENTREE,
+	Kind.XML: Form.KICAD,
+	Kind.STEP: Form.STEP,
+}
+# forms whose columns a person can correct
+TABLES = frozenset({Form.CSV, Form.XLSX, Form.KICAD})
+# bytes up to which a file is read while the person waits
+_SMALL = {
+	Form.CSV: 5_000_000,
+	Form.INVENTREE: 5_000_000,
+	Form.XLSX: 400_000,
+	Form.KICAD: 2_000_000,
+	Form.STEP: 3_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
 	"""How a person says a table is to be read. `source` names the system its keys come from;
-	`parent` is the number of the assembly that a list of one level belongs to."""
+	`parent` is the number of the assembly that a list of one level belongs to; `hand_lines` says
+	whether lines that were made by hand and are not in the file are kept or removed."""
 
 	parent: str | None = None
 	decimal: str = "auto"
@@ -31,92 +65,144 @@ class Options:
 	encoding: str | None = None
 	header_row: int | None = None
 	source: str = "import"
+	sheet: str | None = None
+	hand_lines: str = "keep"
 
 	@classmethod
 	def of(cls, stored: Mapping[str, Any]) -> "Options":
 		return cls(**{name: stored[name] for name in cls.__slots__ if stored.get(name) is not None})
 
+	def source_of(self, form: Form) -> str:
+		"""The system the lines come from: the one a person named, else that of the form."""
+		if form is Form.INVENTREE:
+			return SCHEME
+		is_named = self.source != "import" or form in (Form.CSV, Form.XLSX)
+		return self.source if is_named else form.value
+
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-	"""What the file says, and what a person needs to see of how it was understood."""
+	"""What the file says, and what a person needs to see of how it was understood. `signature` is
+	that of its headings; `remembered` tells that the columns were read as in an earlier file."""
 
 	bom: ImportedBom
 	source: str
-	mapping: dict[str, str | None] = field(default_factory=dict[str, str | None])
 	columns: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 	sample: list[list[str]] = field(default_factory=list[list[str]])
 	shape: str | None = None
+	sheets: tuple[str, ...] = ()
+	sheet: str | None = None
+	header_row: int | None = None
+	signature: str | None = None
+	remembered: bool = False
 
 
-def kind_of(content: bytes) -> Kind:
-	"""CSV or INVENTREE, by content alone and without reading a large file whole. Raises Unreadable."""
-	head = content[:4096].lstrip()
-	if len(content) > SMALL_BYTES and head[:1] in (b"[", b"{"):
-		return Kind.INVENTREE if b'"model"' in head and b'"fields"' in head else Kind.CSV
-	match recognise(content):
-		case Kind.XLSX:
-			raise Unreadable(_("This is an Excel workbook."), _("Save the sheet as CSV (UTF-8)."))
-		case Kind.JSON:
-			raise Unreadable(
-				_("This is JSON, but not an InvenTree export."),
-				_("Give a CSV table, or the JSON of InvenTree's export-records."),
-			)
-		case Kind.OTHER:
-			raise Unreadable(_("This is not a text file."), _("Export the table as CSV."))
-		case kind:
-			return kind
-
-
-def is_small(content: bytes, kind: Kind) -> bool:
+def is_small(path: Path, form: Form) -> bool:
 	"""Whether it is read while the person waits: at most 2,000 rows, or parts and lines."""
-	if len(content) > SMALL_BYTES:
+	if path.stat().st_size > _SMALL[form]:
 		return False
-	if kind is Kind.INVENTREE:
+	if form is Form.INVENTREE:
+		content = path.read_bytes()
 		return content.count(b'"part.part"') + content.count(b'"part.bomitem"') <= SMALL_ROWS
-	return content.count(b"\n") <= SMALL_ROWS + 1
+	return form is not Form.CSV or path.read_bytes().count(b"\n") <= SMALL_ROWS + 1
 
 
-def read_file(
-	content: bytes, kind: Kind, options: Options, choices: Mapping[str, str | None]
+def read_path(
+	path: str,
+	form: str,
+	options: Options,
+	choices: Mapping[str, str | None],
+	remembered: Mapping[str, Mapping[str, str | None]],
 ) -> FileRead:
-	"""Reads all of it; `choices` are a person's corrections, heading → field. Raises Unreadable."""
-	if not content.strip():
-		raise Unreadable(_("The file is empty."), _("Export it again and check it."))
-	if kind is Kind.INVENTREE:
-		return FileRead(read_fixture(content), SCHEME)
-	table = read_csv(
-		content,
-		encoding=options.encoding,
-		delimiter=options.delimiter,
-		header_row=options.header_row,
-	)
-	mapping = columns.guess(table).correct(choices)
+	"""Reads all of it, in a confined process. `choices` are a person's corrections, heading → field;
+	`remembered` those of earlier files by the signature of their headings. Raises Unreadable."""
+	where, kind = Path(path), Form(form)
+	source = options.source_of(kind)
+	if kind is Form.INVENTREE:
+		return FileRead(read_fixture(where.read_bytes()), source)
+	if kind is Form.STEP:
+		return FileRead(step.read_step(where, scheme=source), source)
+	title, number_format = None, NumberFormat(options.decimal)
+	sheets, sheet = (), None
+	if kind is Form.KICAD:
+		if not kicad.is_netlist(_head(where)):
+			raise Unreadable(
+				_("This XML file is no KiCad netlist."),
+				_("Give the generic netlist that KiCad writes, or a table as CSV or XLSX."),
+			)
+		table, title = kicad.read_netlist(where)
+		number_format = NumberFormat.POINT
+	elif kind is Form.XLSX:
+		comma = number_format is NumberFormat.COMMA
+		found = workbook.read_sheet(where, options.sheet, comma=comma)
+		number_format = NumberFormat.COMMA if comma else NumberFormat.POINT
+		sheets, sheet = found.names, found.name
+		notes = [_("Sheet “{name}” of {n}.", name=sheet, n=len(sheets))]
+		table = table_of(found.records, options.header_row, notes, encoding="xlsx")
+	else:
+		table = read_csv(
+			where.read_bytes(),
+			encoding=options.encoding,
+			delimiter=options.delimiter,
+			header_row=options.header_row,
+		)
+	table = kicad.with_names(table)
+	mapping = columns.guess(table)
+	signature = signature_of(table, kind)
+	earlier = remembered.get(signature)
+	if earlier:
+		known = {each.heading for each in mapping.columns}
+		mapping = mapping.correct({h: f for h, f in earlier.items() if h in known})
+	mapping = _with_currency(mapping.correct(choices), options.currency)
 	bom = read_bom(
 		table,
-		_with_currency(mapping, options.currency),
-		number_format=NumberFormat(options.decimal),
+		mapping,
+		number_format=number_format,
 		parent=options.parent,
-		scheme=options.source,
+		title=title,
+		scheme=source,
 	)
-	rows = [row.cells for row, _n in zip(table.data, range(SAMPLE_ROWS), strict=False)]
+	if earlier:
+		told = _("Columns are read as in an earlier file with these headings.")
+		bom = replace(bom, notes=(*bom.notes, told))
 	return FileRead(
 		bom,
-		options.source,
-		mapping.choices,
-		[
-			{
-				"heading": each.heading,
-				"field": each.field.value if each.field else None,
-				"confidence": each.confidence,
-				"unit": each.unit,
-				"corrected": each.corrected,
-			}
-			for each in mapping.columns
-		],
-		[[cell[:_CELL] for cell in cells] for cells in rows],
+		source,
+		[_shown(each) for each in mapping.columns],
+		_sample(table),
 		mapping.shape.value,
+		sheets,
+		sheet,
+		table.header_row or None,
+		signature,
+		bool(earlier),
 	)
+
+
+def _head(path: Path) -> bytes:
+	with path.open("rb") as file:
+		return file.read(65_536)
+
+
+def signature_of(table: Table, form: Form) -> str:
+	"""The same for tables with the same headings, in any order."""
+	words = sorted(normalised(each) for each in table.headers)
+	return hashlib.sha256("\n".join((form.value, *words)).encode()).hexdigest()
+
+
+def _shown(column: columns.Column) -> dict[str, Any]:
+	return {
+		"heading": column.heading,
+		"field": column.field.value if column.field else None,
+		"confidence": column.confidence,
+		"unit": column.unit,
+		"corrected": column.corrected,
+	}
+
+
+def _sample(table: Table) -> list[list[str]]:
+	rows = [row.cells for row, _n in zip(table.data, range(SAMPLE_ROWS), strict=False)]
+	return [[cell[:_CELL] for cell in cells] for cells in rows]
 
 
 def _with_currency(mapping: ColumnMapping, currency: str | None) -> ColumnMapping:

@@ -13,6 +13,7 @@ from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work
 
 KINDS = [("added", "Added"), ("changed", "Changed"), ("removed", "Removed")]
+LINE_KINDS = [*KINDS, ("kept", "Kept, made by hand")]
 IMPORTS = ListSpec(
 	columns=(
 		Column("file_name", "File", sortable=True),
@@ -47,6 +48,23 @@ PROBLEMS = ListSpec(
 	),
 	filters=(Filter("severity", "Kind", "choice", [("error", "Errors"), ("warning", "Warnings")]),),
 )
+MATCHES = ListSpec(
+	columns=(
+		Column("row", "Row", kind="number"),
+		Column("label", "In the file"),
+		Column("product", "Taken for"),
+		Column("matched_by", "Found by"),
+		Column("choice", "Something else?"),
+	),
+	filters=(
+		Filter(
+			"outcome",
+			"State",
+			"choice",
+			[("ambiguous", "Undecided"), ("new", "New"), ("matched", "Recorded")],
+		),
+	),
+)
 PARTS = ListSpec(
 	columns=(
 		Column("kind", "Change"),
@@ -65,7 +83,7 @@ LINES = ListSpec(
 		Column("changes", "Old → new"),
 		Column("row", "Row", kind="number"),
 	),
-	filters=(Filter("kind", "Change", "choice", KINDS),),
+	filters=(Filter("kind", "Change", "choice", LINE_KINDS),),
 )
 _SORTABLE: dict[str, Any] = {
 	"file_name": Import.file_name,
@@ -148,6 +166,12 @@ async def imports(work: Work, state: ListState) -> Page:
 async def problems(work: Work, state: ListState, import_id: str) -> Page:
 	severity = state["severity"]
 	statement = reading.select_problems(import_id, str(severity) if severity else None)
+	return await work.read_list(statement, limit=state.page_size, offset=state.offset)
+
+
+async def matches(work: Work, state: ListState, import_id: str) -> Page:
+	outcome = state["outcome"]
+	statement = reading.select_matches(import_id, str(outcome) if outcome else None)
 	return await work.read_list(statement, limit=state.page_size, offset=state.offset)
 
 

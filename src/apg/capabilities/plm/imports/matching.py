@@ -1,7 +1,7 @@
 """Which imported part is which existing one: by number, maker's part, source key, then name."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,14 +12,16 @@ FOREIGN = frozenset({"mpn"})
 
 
 class Key(StrEnum):
-	"""What a match rests on, strongest first."""
+	"""What a match rests on, strongest first; `chosen` by a person before all."""
 
+	CHOSEN = "chosen"
 	NUMBER = "number"
 	MANUFACTURER_PART = "manufacturer_part"
 	IDENTIFIER = "identifier"
 	NAME = "name"
 
 
+NEW = "new"
 _KEY_WORDS = {
 	Key.NUMBER: "number",
 	Key.MANUFACTURER_PART: "manufacturer part",
@@ -78,6 +80,8 @@ class _Index:
 def _values(key: Key, part: ImportedPart) -> Iterable[tuple[str, ...]]:
 	"""The texts a part can be found by; capitals and outer spaces do not matter."""
 	match key:
+		case Key.CHOSEN:
+			return []
 		case Key.NUMBER:
 			return [(part.number.casefold(),)] if part.number else []
 		case Key.NAME:
@@ -94,17 +98,32 @@ def identity(identifier: ImportedIdentifier) -> tuple[str, ...]:
 	return identifier.scheme, identifier.value.casefold(), (issuer or "").casefold()
 
 
-def match(parts: Iterable[ImportedPart], existing: Iterable[ExistingPart]) -> dict[str, Match]:
+def match(
+	parts: Iterable[ImportedPart],
+	existing: Iterable[ExistingPart],
+	choices: Mapping[str, str] | None = None,
+) -> dict[str, Match]:
 	"""For each part of the file the existing one it is, by the first key that leaves one candidate.
 
 	A number and a source key that point to different parts, two parts of the file that point to the
 	same one, and several equal candidates are ambiguous. A name or a maker's number alone never
-	joins parts whose own numbers or keys differ.
+	joins parts whose own numbers or keys differ. `choices` are a person's: the id of a part, or
+	`new`; one that is no longer there is as if nothing was chosen.
 	"""
 	index = _Index()
 	for each in existing:
 		index.add(each.id, each.part)
-	found = {part.source_key: _match_one(part, index) for part in parts}
+	chosen = choices or {}
+	found: dict[str, Match] = {}
+	for part in parts:
+		key = part.source_key
+		wish = chosen.get(key)
+		if wish == NEW:
+			found[key] = Match(key, Outcome.NEW, Key.CHOSEN)
+		elif wish in index.parts:
+			found[key] = Match(key, Outcome.MATCHED, Key.CHOSEN, wish)
+		else:
+			found[key] = _match_one(part, index)
 	users: dict[str, list[str]] = defaultdict(list)
 	for each in found.values():
 		if each.id is not None:

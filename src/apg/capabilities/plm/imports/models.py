@@ -51,6 +51,8 @@ class Import(TenantOwned, Base):
 
 	`preview` holds what a person needs to correct the columns: headings, guesses, first rows.
 	`fingerprint` is the hash of the diff that was shown; another one at acceptance is refused.
+	`choices` are the products a person chose for parts of the file, by their keys; `signature` is
+	that of the headings, by which the meaning of columns is remembered.
 	"""
 
 	__tablename__ = "plm_imports"
@@ -71,6 +73,10 @@ class Import(TenantOwned, Base):
 	preview: Mapped[dict[str, Any]] = mapped_column(
 		JSONB, default=dict, server_default=text("'{}'")
 	)
+	choices: Mapped[dict[str, Any]] = mapped_column(
+		JSONB, default=dict, server_default=text("'{}'")
+	)
+	signature: Mapped[str | None] = mapped_column()
 	counts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'"))
 	problem_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 	warning_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
@@ -80,7 +86,7 @@ class Import(TenantOwned, Base):
 	finished_at: Mapped[datetime | None] = mapped_column()
 
 	__table_args__ = (
-		CheckConstraint("kind in ('csv', 'inventree')", name="kind"),
+		CheckConstraint("kind in ('csv', 'xlsx', 'inventree', 'kicad', 'step')", name="kind"),
 		CheckConstraint(
 			"state in ('uploaded', 'previewed', 'running', 'done', 'failed', 'cancelled')",
 			name="state",
@@ -132,7 +138,7 @@ class ImportChange(TenantOwned, Base):
 	__table_args__ = (
 		UniqueConstraint("tenant_id", "import_id", "place"),
 		CheckConstraint("subject in ('part', 'line')", name="subject"),
-		CheckConstraint("kind in ('added', 'changed', 'removed')", name="kind"),
+		CheckConstraint("kind in ('added', 'changed', 'removed', 'kept')", name="kind"),
 	)
 
 
@@ -156,3 +162,40 @@ class ImportProblem(TenantOwned, Base):
 		UniqueConstraint("tenant_id", "import_id", "place"),
 		CheckConstraint("severity in ('error', 'warning')", name="severity"),
 	)
+
+
+class ImportMatch(TenantOwned, Base):
+	"""One part of the file and the product it is taken for; `candidates` are the others that fit."""
+
+	__tablename__ = "plm_import_matches"
+	__human__ = "import match"
+	__protect__ = Protect(audited=False)
+
+	import_id: Mapped[Id] = reference("plm_imports", ondelete="CASCADE")
+	place: Mapped[int] = mapped_column(Integer)
+	source_key: Mapped[str] = mapped_column()
+	label: Mapped[str] = mapped_column()
+	row_number: Mapped[int | None] = mapped_column(Integer)
+	outcome: Mapped[str] = mapped_column()
+	matched_by: Mapped[str | None] = mapped_column()
+	product_id: Mapped[Id | None] = mapped_column(id_type)
+	product_label: Mapped[str | None] = mapped_column()
+	candidates: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
+
+	__table_args__ = (
+		UniqueConstraint("tenant_id", "import_id", "place"),
+		CheckConstraint("outcome in ('new', 'matched', 'ambiguous')", name="outcome"),
+	)
+
+
+class ColumnMemory(TenantOwned, Base):
+	"""How the columns of files with these headings were read when one was last taken over."""
+
+	__tablename__ = "plm_import_columns"
+	__human__ = "columns of an import"
+	__protect__ = Protect(keep="730 days after updated_at")
+
+	signature: Mapped[str] = mapped_column()
+	mapping: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+	__table_args__ = (UniqueConstraint("tenant_id", "signature"),)

@@ -113,7 +113,8 @@ class ImportedIdentifier:
 
 @dataclass(frozen=True, slots=True)
 class ImportedPart:
-	"""One part. `source_key` is unique in the file; what the file does not say is None or empty."""
+	"""One part. `source_key` is unique in the file; what the file does not say is None or empty.
+	One that is only `mentioned`, as a substitute, must be recorded already."""
 
 	source_key: str
 	number: str | None = None
@@ -130,6 +131,7 @@ class ImportedPart:
 	prices: tuple[ImportedPrice, ...] = ()
 	identifiers: tuple[ImportedIdentifier, ...] = ()
 	active: bool = True
+	mentioned: bool = False
 	row: int | None = None
 
 

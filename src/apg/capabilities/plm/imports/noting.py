@@ -5,10 +5,16 @@ from typing import Any
 from sqlalchemy import delete
 
 from apg.capabilities.plm.imports.files import FileRead
-from apg.capabilities.plm.imports.models import Import, ImportChange, ImportProblem, ImportState
+from apg.capabilities.plm.imports.models import (
+	Import,
+	ImportChange,
+	ImportMatch,
+	ImportProblem,
+	ImportState,
+)
 from apg.capabilities.plm.imports.plans import Plan
 from apg.capabilities.plm.imports.recording import UNSTORABLE
-from apg.capabilities.plm.imports.showing import described
+from apg.capabilities.plm.imports.showing import described, matched
 from apg.capabilities.plm.rows import insert_rows
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
@@ -22,9 +28,13 @@ async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 			"sample": read.sample,
 			"shape": read.shape,
 			"notes": list(plan.bom.notes),
+			"sheets": list(read.sheets),
+			"sheet": read.sheet,
+			"header_row": read.header_row,
 		}
 	)
-	held.options = {**held.options, "source": plan.source}
+	held.signature = read.signature
+	held.options = {**held.options, "source": plan.source, "hand_lines": hand_lines(plan)}
 	held.counts = plan.counts()
 	held.problem_count = len(plan.errors)
 	held.warning_count = len(plan.problems) - len(plan.errors)
@@ -33,7 +43,7 @@ async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 	held.previewed_at = utc_now()
 	held.state = ImportState.PREVIEWED
 	await work.flush()
-	for entity in (ImportChange, ImportProblem):
+	for entity in (ImportChange, ImportProblem, ImportMatch):
 		await work.execute(
 			delete(entity)
 			.where(entity.import_id == held.id)
@@ -41,6 +51,9 @@ async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 		)
 	await insert_rows(
 		work, ImportChange, [{"import_id": held.id, **storable(row)} for row in described(plan)]
+	)
+	await insert_rows(
+		work, ImportMatch, [{"import_id": held.id, **storable(row)} for row in matched(plan)]
 	)
 	await insert_rows(
 		work,
@@ -59,6 +72,10 @@ async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 			for place, each in enumerate(plan.problems)
 		],
 	)
+
+
+def hand_lines(plan: Plan) -> str:
+	return "keep" if plan.keep_hand_made else "remove"
 
 
 def storable(value: Any) -> Any:

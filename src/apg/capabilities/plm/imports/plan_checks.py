@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from apg.capabilities.plm.imports.checks import find_cycle
-from apg.capabilities.plm.imports.differences import Kind, LineDiff
+from apg.capabilities.plm.imports.differences import QUIET, Kind, LineDiff
 from apg.capabilities.plm.imports.neutral import Problems
 from apg.capabilities.plm.imports.plans import Plan, in_revision
 from apg.capabilities.plm.imports.recording import LENGTHS
@@ -37,7 +37,7 @@ def _check_matches(plan: Plan, known: Mapping[str, RecordedPart], problems: Prob
 		)
 		problems.add(
 			_("{reason} ({candidates})", reason=each.reason or "", candidates=fitting),
-			_("Give the part the number of the one that is meant, or a number of its own."),
+			_("Choose the one that is meant under Matches, or give the part its number."),
 			row=part.row,
 			value=part.number or part.name or each.key,
 		)
@@ -47,6 +47,14 @@ def _check_parts(plan: Plan, problems: Problems) -> None:
 	parts = plan.file_parts
 	for each in plan.diff.parts:
 		part = parts[each.key]
+		if each.id is None and part.mentioned:
+			problems.add(
+				_("“{number}” is neither in the file nor recorded.", number=part.number),
+				_("Add a row for it, or remove it."),
+				row=part.row,
+				value=part.number,
+			)
+			continue
 		if each.id is None:
 			name = part.name or part.number or part.source_key
 			least, most = LENGTHS["name"]
@@ -108,7 +116,7 @@ def _check_lines(plan: Plan, problems: Problems) -> None:
 		row = each.line.row if each.line else None
 		id_ = plan.matches[each.parent].id
 		recorded = plan.parts[id_] if id_ else None
-		if each.kind is Kind.SAME:
+		if each.kind in QUIET:
 			continue
 		if recorded:
 			_reopen(plan, recorded, row, problems)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from apg.capabilities.plm.imports.differences import ExistingLine, LineDiff, diff
-from apg.capabilities.plm.imports.matching import ExistingPart, Match, match
+from apg.capabilities.plm.imports.matching import NEW, ExistingPart, Match, match
 from apg.capabilities.plm.imports.neutral import ImportedBom, ImportedPart
 from apg.capabilities.plm.imports.plan_checks import check
 from apg.capabilities.plm.imports.plans import Plan
@@ -23,9 +23,19 @@ from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 
 
-async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = False) -> Plan:
-	"""Compares the file with the record. `source` names the system it comes from; `lock` holds what
-	is compared until the transaction ends, so that the plan still holds when it is carried out."""
+async def make_plan(
+	work: Work,
+	read: ImportedBom,
+	source: str,
+	*,
+	choices: Mapping[str, str] | None = None,
+	keep_hand_made: bool = True,
+	lock: bool = False,
+) -> Plan:
+	"""Compares the file with the record. `source` names the system it comes from, `choices` which
+	products a person chose; `lock` holds what is compared until the transaction ends, so that the
+	plan still holds when it is carried out."""
+	choices = choices or {}
 	bom = as_recorded(read)
 	today = utc_now().date()
 	if lock:
@@ -36,10 +46,12 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 		numbers=_spellings(part.number for part in bom.parts),
 		names=_spellings(part.name for part in bom.parts),
 		identifiers=_spellings(each.value for part in bom.parts for each in part.identifiers),
+		item_ids={each for each in choices.values() if each != NEW},
 		lock=lock,
 	)
 	by_id = {each.item_id: each for each in recorded}
-	matches = match(bom.parts, [ExistingPart(each.item_id, part_of(each)) for each in recorded])
+	existing = [ExistingPart(each.item_id, part_of(each)) for each in recorded]
+	matches = match(bom.parts, existing, choices)
 	matched = {each.id: by_id[each.id] for each in matches.values() if each.id is not None}
 	lines = await structures.load_lines(work, [each.revision_id for each in matched.values()])
 	owner = {each.revision_id: each.item_id for each in matched.values()}
@@ -54,6 +66,7 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 			ExistingLine(each.id, line_of(each, owner[each.revision_id]), each.source == source)
 			for each in lines
 		],
+		keep_hand_made=keep_hand_made,
 	)
 	found = replace(found, lines=tuple(_with_units(found.lines, bom, matches, by_id)))
 	plan = Plan(
@@ -66,6 +79,9 @@ async def make_plan(work: Work, read: ImportedBom, source: str, *, lock: bool = 
 		matched,
 		{each.id: each for each in lines},
 		bom.problems,
+		choices,
+		keep_hand_made,
+		by_id,
 	)
 	plan.names = await _names(work, plan)
 	await check(work, plan, by_id)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from apg.capabilities.plm.imports.differences import Change, Diff, Kind
+from apg.capabilities.plm.imports.differences import QUIET, Change, Diff, Kind
 from apg.capabilities.plm.imports.matching import Match
 from apg.capabilities.plm.imports.neutral import ImportedBom, ImportedPart, Problem, Severity
 from apg.capabilities.plm.products.bulk import RecordedPart
@@ -20,7 +20,8 @@ class Plan:
 
 	`parts` maps ids of products to what is recorded, `lines` ids of lines. `names` shows a key of the
 	file or an id as people know it. `reopened` are products whose released revision would get
-	changes, by id: they get a new working revision first.
+	changes, by id: they get a new working revision first. `choices` and `keep_hand_made` are a
+	person's decisions; `candidates` are all products that parts of the file might be.
 	"""
 
 	read: ImportedBom
@@ -32,6 +33,9 @@ class Plan:
 	parts: Mapping[str, RecordedPart]
 	lines: Mapping[str, RecordedLine]
 	problems: tuple[Problem, ...]
+	choices: Mapping[str, str] = field(default_factory=dict[str, str])
+	keep_hand_made: bool = True
+	candidates: Mapping[str, RecordedPart] = field(default_factory=dict[str, RecordedPart])
 	names: Mapping[str, str] = field(default_factory=dict[str, str])
 	reopened: dict[str, RecordedPart] = field(default_factory=dict[str, RecordedPart])
 
@@ -52,6 +56,7 @@ class Plan:
 				"removed": counted[Kind.REMOVED],
 				"unchanged": counted[Kind.SAME],
 			}
+			| ({"kept": counted[Kind.KEPT]} if counted[Kind.KEPT] else {})
 			for what in ("parts", "lines")
 			if (counted := self.diff.count(what))
 		}
@@ -81,7 +86,7 @@ class Plan:
 		"""A hash over all that would change; equal for equal effects."""
 		digest = hashlib.sha256()
 		for each in (*self.diff.parts, *self.diff.lines):
-			if each.kind is not Kind.SAME:
+			if each.kind not in QUIET:
 				digest.update(repr(each).encode())
 		return digest.hexdigest()
 

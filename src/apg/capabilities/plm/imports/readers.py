@@ -3,7 +3,6 @@
 import codecs
 import csv
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,11 +11,12 @@ from enum import StrEnum
 
 from apg.capabilities.plm.imports.neutral import Problem, Problems
 from apg.kernel import tabular
-from apg.kernel.errors import Invalid
-from apg.kernel.errors import Problem as FieldProblem
+from apg.kernel.file_kinds import Unreadable
 from apg.kernel.texts import _
 
+__all__ = ["LIMITS", "Limits", "Row", "RowKind", "Table", "Unreadable", "read_csv", "table_of"]
 MEGABYTE = 1024 * 1024
+Record = tuple[int, tuple[str, ...]]  # the line it starts in, and its cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +43,10 @@ _FOOTER = re.compile(
 _NUMBER = re.compile(r"[+-]?\d[\d.,' ]*%?")
 
 
-class Kind(StrEnum):
-	CSV = "csv"
-	INVENTREE = "inventree"
-	JSON = "json"
-	XLSX = "xlsx"
-	OTHER = "other"
-
-
 class RowKind(StrEnum):
 	DATA = "data"
 	BLANK = "blank"
 	FOOTER = "footer"
-
-
-class Unreadable(Invalid):
-	"""The file as a whole cannot be read; names the place, the reason and the remedy."""
-
-	code = "FILE_UNREADABLE"
-
-	def __init__(self, reason: str, remedy: str) -> None:
-		self.reason, self.remedy = reason, remedy
-		message = f"{reason} {remedy}"
-		super().__init__(message, problems=[FieldProblem("file", message, "unreadable")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +75,6 @@ class Table:
 		return (row for row in self.rows if row.kind is RowKind.DATA)
 
 
-def recognise(content: bytes) -> Kind:
-	"""The kind by content; the name of the file is never asked."""
-	if content.startswith(b"PK\x03\x04"):
-		return Kind.XLSX if b"xl/" in content else Kind.OTHER
-	if content.startswith(
-		(b"%PDF", b"\xd0\xcf\x11\xe0", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b")
-	):
-		return Kind.OTHER
-	head = content[:4096].removeprefix(codecs.BOM_UTF8).lstrip()
-	if head[:1] in (b"[", b"{"):
-		is_fixture = b'"model"' in head and b'"fields"' in head and b'"pk"' in head
-		if is_fixture and b'"part.part"' in content:
-			return Kind.INVENTREE
-		try:
-			json.loads(content)
-		except (ValueError, RecursionError):
-			return Kind.CSV
-		return Kind.JSON
-	return Kind.CSV
-
-
 def read_csv(
 	content: bytes,
 	*,
@@ -125,7 +85,11 @@ def read_csv(
 ) -> Table:
 	"""Reads the whole table; a given encoding, delimiter or header row (line, from 1) wins over the
 	guess. Rows of another width are reported one by one, blank and footer rows are marked."""
-	_refuse_other_kinds(content, limits)
+	if len(content) > limits.size:
+		raise Unreadable(
+			_("The file has {n} MB.", n=len(content) // MEGABYTE),
+			_("Split it into files of at most {n} MB.", n=limits.size // MEGABYTE),
+		)
 	text, used, why = _decode(content, encoding)
 	guesses = [why]
 	text = text.removeprefix("\ufeff")
@@ -141,6 +105,20 @@ def read_csv(
 			_("Choose comma, semicolon, tab or bar."),
 		)
 	records = _records(text, delimiter, limits)
+	return table_of(records, header_row, guesses, encoding=used, delimiter=delimiter, limits=limits)
+
+
+def table_of(
+	records: Sequence[Record],
+	header_row: int | None,
+	guesses: Sequence[str],
+	*,
+	encoding: str,
+	delimiter: str = "",
+	limits: Limits = LIMITS,
+) -> Table:
+	"""Headings found, rows made equally wide, footers marked. Raises Unreadable."""
+	guesses = list(guesses)
 	if not any(cell.strip() for _line, cells in records for cell in cells):
 		raise Unreadable(_("The file holds no rows."), _("Export the table again and check it."))
 	at = _header_index(records, header_row)
@@ -152,29 +130,12 @@ def read_csv(
 	return Table(
 		headers=headers,
 		rows=tuple(rows),
-		encoding=used,
+		encoding=encoding,
 		delimiter=delimiter,
 		header_row=records[at][0],
 		problems=problems.listed(),
 		guesses=tuple(guesses),
 	)
-
-
-def _refuse_other_kinds(content: bytes, limits: Limits) -> None:
-	if len(content) > limits.size:
-		raise Unreadable(
-			_("The file has {n} MB.", n=len(content) // MEGABYTE),
-			_("Split it into files of at most {n} MB.", n=limits.size // MEGABYTE),
-		)
-	match recognise(content):
-		case Kind.XLSX:
-			raise Unreadable(_("This is an Excel workbook."), _("Save the sheet as CSV (UTF-8)."))
-		case Kind.JSON | Kind.INVENTREE:
-			raise Unreadable(_("This is JSON, not a table."), _("Choose the importer for JSON."))
-		case Kind.OTHER:
-			raise Unreadable(_("This is not a text file."), _("Export the table as CSV."))
-		case Kind.CSV:
-			pass
 
 
 def _decode(content: bytes, encoding: str | None) -> tuple[str, str, str]:
@@ -241,10 +202,10 @@ def _guess_delimiter(sample: str) -> tuple[str, str]:
 	return best, _("Delimiter {name}: guessed from the first lines.", name=DELIMITERS[best])
 
 
-def _records(text: str, delimiter: str, limits: Limits) -> list[tuple[int, tuple[str, ...]]]:
+def _records(text: str, delimiter: str, limits: Limits) -> list[Record]:
 	"""All records with the line each starts in; the limits end the reading."""
 	reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-	records: list[tuple[int, tuple[str, ...]]] = []
+	records: list[Record] = []
 	start = 1
 	try:
 		for cells in reader:
@@ -279,7 +240,7 @@ def _field_too_long(line: int, limits: Limits) -> Unreadable:
 	)
 
 
-def _header_index(records: Sequence[tuple[int, tuple[str, ...]]], wanted: int | None) -> int:
+def _header_index(records: Sequence[Record], wanted: int | None) -> int:
 	"""The given line, else the first row that is as full as the table and holds no numbers."""
 	if wanted is not None:
 		for index, (line, cells) in enumerate(records):
@@ -297,7 +258,7 @@ def _header_index(records: Sequence[tuple[int, tuple[str, ...]]], wanted: int | 
 	return filled[0][0]
 
 
-def _headers(record: tuple[int, tuple[str, ...]], problems: Problems) -> tuple[str, ...]:
+def _headers(record: Record, problems: Problems) -> tuple[str, ...]:
 	line, cells = record
 	cells = tuple(tabular.plain(each).strip() for each in cells)
 	while len(cells) > 1 and not cells[-1]:
@@ -320,7 +281,7 @@ def _headers(record: tuple[int, tuple[str, ...]], problems: Problems) -> tuple[s
 
 
 def _rows(
-	records: Sequence[tuple[int, tuple[str, ...]]],
+	records: Sequence[Record],
 	headers: tuple[str, ...],
 	problems: Problems,
 ) -> list[Row]:

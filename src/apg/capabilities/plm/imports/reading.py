@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Float, Text, column, func, literal, select, table
 
-from apg.capabilities.plm.imports.models import Import, ImportChange, ImportProblem
+from apg.capabilities.plm.imports.models import Import, ImportChange, ImportMatch, ImportProblem
 from apg.kernel.database import AnySelect, id_type
 
 _PROGRESS = table(
@@ -73,6 +73,25 @@ def select_problems(import_id: str, severity: str | None = None) -> AnySelect:
 		.order_by(ImportProblem.severity, ImportProblem.place)
 	)
 	return statement.where(ImportProblem.severity == severity) if severity else statement
+
+
+def select_matches(import_id: str, outcome: str | None = None) -> AnySelect:
+	"""What each part of the file is taken for, undecided ones first."""
+	statement = (
+		select(
+			ImportMatch.source_key.label("source_key"),
+			ImportMatch.label.label("label"),
+			ImportMatch.row_number.label("row"),
+			ImportMatch.outcome.label("outcome"),
+			ImportMatch.matched_by.label("matched_by"),
+			ImportMatch.product_id.label("product_id"),
+			ImportMatch.product_label.label("product"),
+			ImportMatch.candidates.label("candidates"),
+		)
+		.where(ImportMatch.import_id == import_id)
+		.order_by(ImportMatch.place)
+	)
+	return statement.where(ImportMatch.outcome == outcome) if outcome else statement
 
 
 def select_changes(

@@ -30,6 +30,12 @@ class ImportOptions(BaseModel):
 	source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,29}$")] = Field(
 		default="import", description="the system the keys of the file come from"
 	)
+	sheet: Annotated[Line, Field(max_length=100)] | None = Field(
+		default=None, description="sheet of a workbook; the first one with rows if left out"
+	)
+	hand_lines: Literal["keep", "remove"] = Field(
+		default="keep", description="lines made by hand that are not in the file"
+	)
 
 	@field_validator("currency")
 	@classmethod
@@ -54,8 +60,8 @@ class ImportOptions(BaseModel):
 
 
 class ImportPatch(BaseModel):
-	"""What a person corrects: meanings of columns (heading → field or null) and how to read the
-	table. An empty body compares the file with the record anew."""
+	"""What a person corrects: meanings of columns (heading → field or null), how to read the table,
+	and which product a part of the file is. An empty body compares the file with the record anew."""
 
 	model_config = ConfigDict(
 		extra="forbid",
@@ -71,6 +77,13 @@ class ImportPatch(BaseModel):
 	encoding: str | None = None
 	header_row: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 	source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,29}$")] | None = None
+	sheet: Annotated[Line, Field(max_length=100)] | None = None
+	hand_lines: Literal["keep", "remove"] | None = None
+	matches: dict[str, Annotated[Line, Field(max_length=50)] | None] = Field(
+		default_factory=dict,
+		max_length=10_000,
+		description="key of a part of the file → id of the product it is, `new`, or null: as found",
+	)
 
 
 class Progress(BaseModel):
@@ -88,7 +101,7 @@ class ImportOut(BaseModel):
 	file_name: str
 	file_size: int
 	file_sha256: str
-	kind: Literal["csv", "inventree"]
+	kind: Literal["csv", "xlsx", "inventree", "kicad", "step"]
 	state: Literal["uploaded", "previewed", "running", "done", "failed", "cancelled"]
 	options: dict[str, Any]
 	counts: dict[str, dict[str, int]]
@@ -119,6 +132,9 @@ class ColumnsOut(BaseModel):
 	shape: str | None
 	notes: list[str]
 	fields: list[str]
+	sheets: list[str]
+	sheet: str | None
+	header_row: int | None
 
 
 class ProblemOut(BaseModel):
@@ -140,7 +156,7 @@ class ChangeOut(BaseModel):
 	"""One part or line; `product_id` is the product itself, or the parent of the line."""
 
 	subject: Literal["part", "line"]
-	kind: Literal["added", "changed", "removed"]
+	kind: Literal["added", "changed", "removed", "kept"]
 	row: int | None
 	source_key: str
 	label: str
@@ -148,3 +164,21 @@ class ChangeOut(BaseModel):
 	product_id: str | None
 	matched_by: str | None
 	changes: list[FieldChange]
+
+
+class Candidate(BaseModel):
+	product_id: str
+	label: str
+
+
+class MatchOut(BaseModel):
+	"""A part of the file and the product it is taken for; null where it is new or undecided."""
+
+	source_key: str
+	label: str
+	row: int | None
+	outcome: Literal["new", "matched", "ambiguous"]
+	matched_by: str | None
+	product_id: str | None
+	product: str | None
+	candidates: list[Candidate]

@@ -1,21 +1,20 @@
 """From a file to products and structures: kept, compared, corrected, taken over all or nothing."""
 
+import tempfile
 from asyncio import to_thread
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from apg.capabilities.plm.imports import reading, spool
+from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.imports import memory, opening, reading
 from apg.capabilities.plm.imports.applying import Report, carry_out
 from apg.capabilities.plm.imports.columns import Field
-from apg.capabilities.plm.imports.files import (
-	FileRead,
-	Options,
-	is_small,
-	kind_of,
-	read_file,
-)
+from apg.capabilities.plm.imports.files import FORMS, KINDS, FileRead, Form, Options, is_small
+from apg.capabilities.plm.imports.matching import NEW
 from apg.capabilities.plm.imports.models import (
 	OVER,
 	Import,
@@ -25,21 +24,21 @@ from apg.capabilities.plm.imports.models import (
 from apg.capabilities.plm.imports.noting import note
 from apg.capabilities.plm.imports.planning import make_plan
 from apg.capabilities.plm.imports.plans import Plan
-from apg.capabilities.plm.imports.readers import Kind, Unreadable
 from apg.capabilities.plm.imports.schemas import ImportOptions, ImportPatch
-from apg.capabilities.plm.imports.spool import Kept
-from apg.kernel import tasks
-from apg.kernel.errors import Conflict, Gone
+from apg.capabilities.plm.products import bulk as products
+from apg.kernel import file_kinds, tasks, uploads
+from apg.kernel.errors import Conflict, Gone, Invalid, NotFound
 from apg.kernel.json_rows import One, Page
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
-from apg.kernel.stamps import new_id, utc_now
+from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.tasks import Progress
 from apg.kernel.texts import _
 from apg.kernel.work import Work, open_work
 
 ACTION = "plm.imports.create"
-NAME = 200
+HOLDER = "plm_imports"
+ABANDONED_DAYS = 14
 _TAKEN = (ImportState.DONE, ImportState.RUNNING)
 PREVIEW_TASK, TAKE_OVER_TASK = "plm.imports.preview", "plm.imports.take_over"
 
@@ -60,8 +59,8 @@ def progress_key(import_id: str) -> str:
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:
-	for start in range(0, len(content), spool.CHUNK):
-		yield content[start : start + spool.CHUNK]
+	for start in range(0, len(content), uploads.CHUNK):
+		yield content[start : start + uploads.CHUNK]
 
 
 async def create(
@@ -69,105 +68,112 @@ async def create(
 ) -> Import:
 	"""Keeps the file and compares it, in this request if it is small, else by a task.
 
-	Raises Unreadable for a file that is no table and no known export, TooLarge.
+	Raises Unreadable for a file of no known form, TooLarge.
 	"""
-	settings = work.runtime.settings
-	kept = await spool.keep(settings.home, work.principal.tenant_id, chunks, 100_000_000)
-	import_id = new_id()
-	try:
-		content = await to_thread(kept.path.read_bytes)
-		kind = await to_thread(kind_of, content)
-		made = work.add(
-			Import(
-				id=import_id,
-				file_name=clean_name(file_name),
-				file_size=kept.size,
-				file_sha256=kept.sha256,
-				kind=kind.value,
-				options=options.model_dump(exclude_none=True),
-			)
+	await opening.prepare()
+	kept = await uploads.receive(work, chunks, file_name, KINDS)
+	form = FORMS[kept.kind]
+	made = work.add(
+		Import(
+			file_name=kept.filename,
+			file_size=kept.size,
+			file_sha256=kept.sha256,
+			kind=form.value,
+			options=options.model_dump(exclude_none=True),
 		)
-		await work.flush()
-		if is_small(content, kind):
-			await preview(work, made, content)
-		else:
-			_enqueue(work, PREVIEW_TASK, made.id)
-	except Unreadable:
-		await _drop_unused(work, kept, import_id)
-		raise
+	)
+	await work.flush()
+	await uploads.hold(work, kept, HOLDER, made.id, may.IMPORTS_READ)
+	path = await uploads.place(work, kept.sha256)
+	if await to_thread(is_small, path, form):
+		await preview(work, made)
+	else:
+		_enqueue(work, PREVIEW_TASK, made.id)
 	return made
 
 
-def clean_name(name: str) -> str:
-	"""The last part of a path, without what no screen should show."""
-	last = name.replace("\\", "/").rsplit("/", 1)[-1]
-	return "".join(char if char.isprintable() else "\ufffd" for char in last)[:NAME] or "file"
-
-
-async def _drop_unused(work: Work, kept: Kept, import_id: str) -> None:
-	"""Removes a file that was refused, unless another import that is under way has the same one."""
-	if not await _is_used(work, kept.sha256, but=import_id):
-		kept.path.unlink(missing_ok=True)
-
-
-async def _is_used(work: Work, sha256: str, but: str | None = None) -> bool:
-	statement = select(func.count()).where(
-		Import.file_sha256 == sha256, Import.state.not_in(sorted(OVER))
-	)
-	if but is not None:
-		statement = statement.where(Import.id != but)
-	with work.session.no_autoflush:
-		return bool(await work.scalar(statement))
-
-
-async def content_of(work: Work, held: Import) -> bytes:
-	"""The bytes of the file. Raises Gone when they are no longer kept."""
-	path = spool.place_of(work.runtime.settings.home, work.principal.tenant_id, held.file_sha256)
+async def _path(work: Work, held: Import) -> Path:
 	try:
-		return await to_thread(path.read_bytes)
-	except FileNotFoundError:
+		return await uploads.place(work, held.file_sha256)
+	except NotFound:
 		raise Gone(_("The file is no longer kept; upload it again.")) from None
 
 
-async def _read(held: Import, content: bytes) -> FileRead:
-	return await to_thread(
-		read_file, content, Kind(held.kind), Options.of(held.options), dict(held.mapping)
+async def _read(work: Work, held: Import) -> FileRead:
+	path = await _path(work, held)
+	earlier = await memory.remembered(work)
+	options, form = Options.of(held.options), Form(held.kind)
+	return await opening.open_file(path, form, options, held.mapping, earlier)
+
+
+async def _plan(work: Work, held: Import, read: FileRead, *, lock: bool = False) -> Plan:
+	keep = Options.of(held.options).hand_lines == "keep"
+	return await make_plan(
+		work, read.bom, read.source, choices=held.choices, keep_hand_made=keep, lock=lock
 	)
 
 
-async def preview(work: Work, held: Import, content: bytes | None = None) -> Plan:
+async def preview(work: Work, held: Import) -> Plan:
 	"""The dry run: reads, matches, checks every row and writes down what would change."""
-	content = await content_of(work, held) if content is None else content
-	read = await _read(held, content)
-	plan = await make_plan(work, read.bom, read.source)
+	read = await _read(work, held)
+	plan = await _plan(work, held, read)
 	await note(work, held, read, plan)
 	return plan
 
 
 async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
-	"""Other meanings of columns, another way to read the table: a new preview.
+	"""Other meanings of columns, another way to read the table, other matches: a new preview.
 
 	Raises NotFound, ImportNotOpen, PreconditionFailed, Invalid for a heading that is not there.
 	"""
 	(await work.get(Import, import_id)).must_be_open()
 	held = await work.edit(Import, import_id)
 	held.must_be_open()
-	given = patch.model_dump(exclude_unset=True, exclude={"columns"}, mode="json")
+	given = patch.model_dump(exclude_unset=True, exclude={"columns", "matches"}, mode="json")
 	options = {
 		name: value for name, value in {**held.options, **given}.items() if value is not None
 	}
+	meant = {heading: field.value if field else None for heading, field in patch.columns.items()}
+	other_table = any(name in given for name in ("sheet", "header_row", "delimiter", "encoding"))
+	if not other_table:
+		opening.check_headings(held.preview, meant)
+	elif not meant:
+		held.mapping = {}  # they were said of other headings
 	held.options = ImportOptions.model_validate(options).model_dump(exclude_none=True)
-	held.mapping = {
-		**held.mapping,
-		**{heading: field.value if field else None for heading, field in patch.columns.items()},
-	}
-	content = await content_of(work, held)
-	if is_small(content, Kind(held.kind)):
-		await preview(work, held, content)
+	held.mapping = {**held.mapping, **meant}
+	held.choices = _chosen(held.choices, patch.matches)
+	path = await _path(work, held)
+	if await to_thread(is_small, path, Form(held.kind)):
+		await preview(work, held)
 	else:
 		held.state = ImportState.UPLOADED
 		_enqueue(work, PREVIEW_TASK, held.id)
 	return held
+
+
+def _chosen(held: Mapping[str, str], given: Mapping[str, str | None]) -> dict[str, str]:
+	for key, choice in given.items():
+		if choice is not None and choice != NEW and not is_id(choice):
+			raise Invalid.one(
+				"matches",
+				_(
+					"“{value}” for “{key}” is no product. Give its id, or {new}.",
+					value=choice, key=key[:80], new=NEW,
+				),
+			)  # fmt: skip
+	return {key: choice for key, choice in {**held, **given}.items() if choice is not None}
+
+
+async def product_of(work: Work, number: str) -> str:
+	"""The id of the product with this number, capitals aside. Raises NotFound."""
+	found = [
+		each
+		for each in await products.find_parts(work, numbers={number.lower()})
+		if each.number.lower() == number.lower()
+	]
+	if len(found) != 1:
+		raise NotFound(_("No product has the number “{number}”.", number=number[:50]))
+	return found[0].item_id
 
 
 async def accept(work: Work, import_id: str) -> Import:
@@ -181,19 +187,19 @@ async def accept(work: Work, import_id: str) -> Import:
 	if held.state in _TAKEN:
 		return held
 	held.must_be_acceptable()
-	content = await content_of(work, held)
-	if is_small(content, Kind(held.kind)):
-		await take_over(work, held, content)
+	path = await _path(work, held)
+	if await to_thread(is_small, path, Form(held.kind)):
+		await take_over(work, held)
 	else:
 		held.state = ImportState.RUNNING
 		_enqueue(work, TAKE_OVER_TASK, held.id)
 	return held
 
 
-async def take_over(work: Work, held: Import, content: bytes, report: Report | None = None) -> None:
+async def take_over(work: Work, held: Import, report: Report | None = None) -> None:
 	"""Compares once more under locks, and writes. Raises PreviewStale when that is not what was shown."""
-	read = await _read(held, content)
-	plan = await make_plan(work, read.bom, read.source, lock=True)
+	read = await _read(work, held)
+	plan = await _plan(work, held, read, lock=True)
 	if plan.errors or plan.fingerprint != held.fingerprint:
 		raise PreviewStale(
 			_(
@@ -202,24 +208,30 @@ async def take_over(work: Work, held: Import, content: bytes, report: Report | N
 			)
 		)
 	await carry_out(work, plan, report)
-	_finish(work, held, ImportState.DONE)
+	await memory.remember(work, held)
+	await _finish(work, held, ImportState.DONE)
 	await work.flush()
 
 
-def _finish(work: Work, held: Import, state: ImportState) -> None:
+async def _finish(work: Work, held: Import, state: ImportState) -> None:
+	"""The file of what was taken over stays, so that every product can be traced to it."""
 	held.state, held.finished_at = state, utc_now()
-	runtime, principal = work.runtime, work.principal
-	import_id, sha256 = held.id, held.file_sha256
+	if state is not ImportState.DONE:
+		await work.flush()
+		await uploads.release(work, HOLDER, held.id)
 
-	async def tidy() -> None:
-		async with open_work(
-			runtime, principal, action=ACTION, origin="task", read_only=True
-		) as after:
-			if not await _is_used(after, sha256, but=import_id):
-				path = spool.place_of(runtime.settings.home, principal.tenant_id, sha256)
-				path.unlink(missing_ok=True)
 
-	work.after_commit(tidy)
+async def end_abandoned(work: Work) -> None:
+	"""Imports that nobody accepted or gave up for two weeks end, and their files go."""
+	old = await work.scalars(
+		select(Import.id).where(
+			Import.state.in_([ImportState.UPLOADED, ImportState.PREVIEWED]),
+			Import.updated_at < utc_now() - timedelta(days=ABANDONED_DAYS),
+		)
+	)
+	for import_id in old:
+		reason = _("Nobody accepted it within {n} days.", n=ABANDONED_DAYS)
+		await end(work, import_id, reason, ImportState.CANCELLED)
 
 
 async def cancel(work: Work, import_id: str) -> Import:
@@ -241,7 +253,7 @@ async def cancel(work: Work, import_id: str) -> Import:
 			_("The import is {state}; there is nothing to cancel.", state=_(held.state)),
 			code="IMPORT_NOT_OPEN",
 		)
-	_finish(work, held, ImportState.CANCELLED)
+	await _finish(work, held, ImportState.CANCELLED)
 	return held
 
 
@@ -250,7 +262,7 @@ async def end(work: Work, import_id: str, reason: str, state: ImportState) -> No
 	held = await work.edit(Import, import_id, compare=False)
 	if held.state not in OVER:
 		held.failure = reason or None
-		_finish(work, held, state)
+		await _finish(work, held, state)
 
 
 async def import_now(
@@ -261,8 +273,20 @@ async def import_now(
 	With problems nothing is taken; the import stays open so that they can be looked at. A file that
 	changes nothing, and a dry run, write nothing at all.
 	"""
-	kind = kind_of(content)
-	read = await to_thread(read_file, content, kind, Options(), {})
+	with tempfile.NamedTemporaryFile() as file:
+		file.write(content)
+		file.flush()
+		kind = file_kinds.guess(content[: file_kinds.HEAD])
+		if kind is None or kind not in KINDS:
+			raise file_kinds.Unreadable(
+				_("The file has no form that can be imported."),
+				_(
+					"Give a table as CSV or XLSX, a KiCad netlist, a STEP file or InvenTree's export."
+				),
+			)
+		await to_thread(file_kinds.check, Path(file.name), kind)
+		form = FORMS[kind]
+		read = await opening.open_file(Path(file.name), form, Options(), {})
 	async with open_work(runtime, principal, action=ACTION, origin="cli") as work:
 		plan = await make_plan(work, read.bom, read.source, lock=not dry_run)
 		problems = [
@@ -280,23 +304,22 @@ async def import_now(
 		if dry_run or (plan.diff.empty and not plan.errors):
 			accepted = not plan.errors and not dry_run
 			return {"summary": summary(plan, dry_run=dry_run), "accepted": accepted, **result}
-		home, tenant_id = runtime.settings.home, principal.tenant_id
+		kept = await uploads.receive(work, pieces(content), name, KINDS)
 		held = work.add(
 			Import(
-				file_name=clean_name(name),
-				file_size=len(content),
-				file_sha256="",
-				kind=kind.value,
+				file_name=kept.filename,
+				file_size=kept.size,
+				file_sha256=kept.sha256,
+				kind=form.value,
 				options=ImportOptions().model_dump(exclude_none=True),
 			)
 		)
-		kept = await spool.keep(home, tenant_id, pieces(content), 100_000_000)
-		held.file_sha256 = kept.sha256
 		await work.flush()
+		await uploads.hold(work, kept, HOLDER, held.id, may.IMPORTS_READ)
 		await note(work, held, read, plan)
 		if not plan.errors:
 			await carry_out(work, plan)
-			_finish(work, held, ImportState.DONE)
+			await _finish(work, held, ImportState.DONE)
 		return {
 			"summary": summary(plan, dry_run=False),
 			"accepted": not plan.errors,
@@ -341,7 +364,10 @@ async def page(work: Work, *, number: int, size: int) -> Page:
 async def columns(work: Work, import_id: str) -> dict[str, Any]:
 	"""How the columns were understood. Raises NotFound."""
 	held = await work.get(Import, import_id)
-	empty: dict[str, Any] = {"columns": [], "sample": [], "shape": None, "notes": []}
+	empty: dict[str, Any] = {
+		"columns": [], "sample": [], "shape": None, "notes": [],
+		"sheets": [], "sheet": None, "header_row": None,
+	}  # fmt: skip
 	return {**empty, **held.preview, "fields": [each.value for each in Field]}
 
 
@@ -366,6 +392,15 @@ async def changes(
 	"""One page of what would change, or has changed. Raises NotFound."""
 	await work.get(Import, import_id)
 	statement = reading.select_changes(import_id, subject, kind)
+	return await work.read_list(statement, limit=size, offset=(number - 1) * size)
+
+
+async def matches(
+	work: Work, import_id: str, *, outcome: str | None, number: int, size: int
+) -> Page:
+	"""One page of what the parts of the file are taken for. Raises NotFound."""
+	await work.get(Import, import_id)
+	statement = reading.select_matches(import_id, outcome)
 	return await work.read_list(statement, limit=size, offset=(number - 1) * size)
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from apg.capabilities.plm.imports.differences import Kind, LineDiff, PartDiff
+from apg.capabilities.plm.imports.matching import Outcome
 from apg.capabilities.plm.imports.neutral import (
 	ImportedIdentifier,
 	ImportedLine,
@@ -16,6 +17,8 @@ from apg.capabilities.plm.imports.plans import Plan
 from apg.capabilities.plm.imports.recording import line_of, plain
 from apg.capabilities.plm.products.bulk import RecordedPart
 from apg.kernel.texts import _
+
+CANDIDATES = 20
 
 
 def described(plan: Plan) -> list[dict[str, Any]]:
@@ -49,6 +52,38 @@ def described(plan: Plan) -> list[dict[str, Any]]:
 	for place, row in enumerate(found):
 		row["place"] = place
 	return found
+
+
+def matched(plan: Plan) -> list[dict[str, Any]]:
+	"""One row for each part of the file: what it is taken for, undecided ones first."""
+	order = {Outcome.AMBIGUOUS: 0, Outcome.NEW: 1, Outcome.MATCHED: 2}
+	parts = plan.file_parts
+	found: list[dict[str, Any]] = []
+	for each in sorted(plan.matches.values(), key=lambda one: order[one.outcome]):
+		part = parts[each.key]
+		recorded = plan.candidates.get(each.id or "")
+		found.append(
+			{
+				"place": len(found),
+				"source_key": each.key,
+				"label": _label(part, None),
+				"row_number": part.row,
+				"outcome": each.outcome.value,
+				"matched_by": each.by.value if each.by else None,
+				"product_id": each.id,
+				"product_label": _known(recorded) if recorded else None,
+				"candidates": [
+					{"product_id": id_, "label": _known(plan.candidates[id_])}
+					for id_ in each.candidates[:CANDIDATES]
+					if id_ in plan.candidates
+				],
+			}
+		)
+	return found
+
+
+def _known(recorded: RecordedPart) -> str:
+	return f"{recorded.number} · {recorded.name}"
 
 
 def _opened(recorded: RecordedPart) -> dict[str, Any]:
@@ -97,7 +132,7 @@ def _described_line(plan: Plan, each: LineDiff) -> dict[str, Any]:
 			changes.append({"field": change.field, "old": shown(before), "new": shown(after)})
 	else:
 		line = each.line
-		if recorded is not None and each.kind is Kind.REMOVED:
+		if recorded is not None and each.kind in (Kind.REMOVED, Kind.KEPT):
 			line = line_of(recorded, each.parent)
 		side = "new" if each.kind is Kind.ADDED else "old"
 		for name, value in _line_fields(plan, line):

@@ -11,6 +11,7 @@ from apg.kernel.errors import AppError, Unavailable
 from apg.kernel.events import GiveUp
 from apg.kernel.tasks import Cancelled, task
 from apg.kernel.web.envelopes import as_app_error
+from apg.kernel.work import Work
 
 if TYPE_CHECKING:
 	from apg.kernel.worker import Run
@@ -67,7 +68,7 @@ async def take_over_import(run: "Run", import_id: str) -> None:
 			if held.state != ImportState.RUNNING:
 				return
 			await report(0, sum(held.counts.get("parts", {}).values()))
-			await service.take_over(work, held, await service.content_of(work, held), report)
+			await service.take_over(work, held, report)
 	except Cancelled:
 		await _end(run, import_id, "", ImportState.CANCELLED)
 		raise
@@ -78,6 +79,12 @@ async def take_over_import(run: "Run", import_id: str) -> None:
 			held.failure = error.message
 	except (AppError, DBAPIError) as error:
 		await _failed(run, import_id, error)
+
+
+@task(name="plm.imports.end_abandoned")
+async def end_abandoned(work: Work) -> None:
+	"""Nightly: imports that nobody came back to."""
+	await service.end_abandoned(work)
 
 
 async def _failed(run: "Run", import_id: str, error: AppError | DBAPIError) -> None:

@@ -1,6 +1,6 @@
 """`/plm/imports`: a file uploaded, looked at, corrected and taken over."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -8,13 +8,16 @@ from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
 from apg.capabilities.plm import permissions as may
-from apg.capabilities.plm.imports import listing, service, spool
+from apg.capabilities.plm.imports import listing, service
+from apg.capabilities.plm.imports.files import KINDS, TABLES
 from apg.capabilities.plm.imports.models import Import, PreviewStale
 from apg.capabilities.plm.imports.report import report_rows
 from apg.capabilities.plm.imports.schemas import ImportOptions, ImportPatch
 from apg.contracts.reference import ExchangeRates
+from apg.kernel import uploads
 from apg.kernel.database import load_json
-from apg.kernel.errors import Conflict, Invalid, Problem
+from apg.kernel.errors import Conflict, Invalid, NotFound, Problem, TooLarge
+from apg.kernel.file_kinds import LIMITS
 from apg.kernel.tabular import write_csv
 from apg.kernel.texts import _
 from apg.kernel.web.forms import blank_as_none, checked, typed
@@ -24,7 +27,7 @@ from apg.kernel.web.pages import FormState
 from apg.kernel.web.show import lead_to, show
 from apg.kernel.work import Work
 
-UPLOAD = 100_000_000
+UPLOAD = max(LIMITS[kind] for kind in KINDS)
 SAMPLE = "inventree_demo_2024-02-28_parts_bom.json"
 router = Router(prefix="/imports", include_in_schema=False)
 Reading = Annotated[Work, allow(may.IMPORTS_READ)]
@@ -32,8 +35,14 @@ Creating = Annotated[Work, allow(may.IMPORTS_CREATE)]
 Uploading = Annotated[
 	Work, allow(may.IMPORTS_CREATE, body_limit=UPLOAD + 100_000, form=True, rate_class="bulk")
 ]
-OPTIONS = ("parent", "decimal", "currency", "source")
-_SPECS = {"problems": listing.PROBLEMS, "parts": listing.PARTS, "lines": listing.LINES}
+OPTIONS = ("parent", "decimal", "currency", "source", "hand_lines")
+OTHER_TABLE = ("sheet", "header_row")
+_SPECS = {
+	"matches": listing.MATCHES,
+	"problems": listing.PROBLEMS,
+	"parts": listing.PARTS,
+	"lines": listing.LINES,
+}
 
 
 @router.get("")
@@ -86,11 +95,15 @@ async def upload(request: Request, work: Uploading) -> Response:
 		values = {name: text for name in OPTIONS if isinstance(text := sent.get(name), str)}
 		try:
 			made = await _kept(work, sent.get("file"), values)
-		except Invalid as refused:
+		except (Invalid, TooLarge) as refused:
 			await work.close()
-			form = FormState.refused(values, refused)
+			form = FormState.refused(values, _at_file(refused))
 			return await _upload_form(work, form, 422, block="form")
 	return lead_to(work, f"/plm/imports/{made.id}", text=_("File compared; nothing is changed yet"))
+
+
+def _at_file(refused: Invalid | TooLarge) -> Invalid:
+	return refused if isinstance(refused, Invalid) else Invalid.one("file", refused.message)
 
 
 async def _kept(work: Work, file: object, values: dict[str, str]) -> Import:
@@ -102,7 +115,7 @@ async def _kept(work: Work, file: object, values: dict[str, str]) -> Import:
 
 
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
-	while chunk := await file.read(spool.CHUNK):
+	while chunk := await file.read(uploads.CHUNK):
 		yield chunk
 
 
@@ -133,7 +146,7 @@ async def _page(
 ) -> Response:
 	held = load_json((await service.read(work, import_id)).body)
 	known = await service.columns(work, import_id)
-	tabs = ["problems", "parts", "lines", *(["columns"] if held["kind"] == "csv" else [])]
+	tabs = ["columns", "matches", "problems", "parts", "lines"]
 	tab = "columns" if form else request.query_params.get("tab", "")
 	if tab not in tabs:
 		tab = "problems" if held["problem_count"] else "parts"
@@ -142,6 +155,8 @@ async def _page(
 		state = ListState.of(_SPECS[tab], request)
 		if tab == "problems":
 			page = await listing.problems(work, state, import_id)
+		elif tab == "matches":
+			page = await listing.matches(work, state, import_id)
 		else:
 			page = await listing.changes(work, state, import_id, tab.removesuffix("s"))
 		context = {"state": state, "rows": listing.rows_of(page), "total": page.total}
@@ -153,7 +168,9 @@ async def _page(
 		known=known,
 		tab=tab,
 		entries=[(name, *_tab(name, held, known)) for name in tabs],
-		form=form or FormState.of(held["options"]),
+		form=form or FormState.of(_shown_options(held, known)),
+		is_table=held["kind"] in TABLES,
+		sheets=[(name, name) for name in known["sheets"]],
 		fields=listing.FIELDS,
 		field_name=listing.field_name,
 		decimals=_decimals(),
@@ -170,20 +187,29 @@ async def _page(
 	)
 
 
+def _shown_options(held: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+	found = {"sheet": known.get("sheet"), "header_row": known.get("header_row")}
+	return {name: str(one) for name, one in {**held["options"], **found}.items() if one is not None}
+
+
 def _tab(name: str, held: dict[str, Any], known: dict[str, Any]) -> tuple[str, str, int | None]:
 	"""Label, address and count of a tab."""
 	label = {
 		"problems": _("Problems"),
 		"parts": _("Products"),
 		"lines": _("Lines"),
-		"columns": _("Columns"),
+		"columns": _("Columns") if held["kind"] in TABLES else _("Reading"),
+		"matches": _("Matches"),
 	}[name]
 	counted = held["counts"].get(name, {})
-	count = sum(n for kind, n in counted.items() if kind != "unchanged")
+	count: int | None = sum(n for kind, n in counted.items() if kind != "unchanged")
 	if name == "problems":
 		count = held["problem_count"] + held["warning_count"]
 	if name == "columns":
-		count = len(known["columns"])
+		count = len(known["columns"]) or None
+	if name == "matches":
+		counted = held["counts"].get("parts", {})
+		count = sum(counted.values())
 	return label, f"/plm/imports/{held['import_id']}?tab={name}", count
 
 
@@ -211,6 +237,8 @@ async def correct(import_id: str, request: Request, work: Creating) -> Response:
 	}
 	try:
 		given = blank_as_none({name: values[name] for name in OPTIONS if name in values})
+		if other := _other_table(values, await service.columns(work, import_id)):
+			given, meant = {**given, **other}, {}  # the columns were those of another table
 		patch = checked(ImportPatch, {**given, "columns": meant})
 		await service.correct(work, import_id, patch)
 	except (Invalid, Conflict) as refused:
@@ -219,6 +247,31 @@ async def correct(import_id: str, request: Request, work: Creating) -> Response:
 		form = FormState.refused(values, Invalid(refused.message, problems=problems))
 		return await _page(import_id, request, work, form=form, status=422, block="form")
 	return lead_to(work, f"/plm/imports/{import_id}", text=_("Read and compared anew"))
+
+
+def _other_table(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+	"""Sheet and row of the headings where a person chose other ones than were read."""
+	return {
+		name: values[name]
+		for name in OTHER_TABLE
+		if values.get(name) and str(values[name]) != str(known.get(name) or "")
+	}
+
+
+@router.post("/{import_id}/matches")
+async def choose(import_id: str, request: Request, work: Creating) -> Response:
+	values = await typed(request, work)
+	back = f"/plm/imports/{import_id}?tab=matches"
+	try:
+		choice = str(values.get("choice") or "") or None
+		if number := str(values.get("number") or "").strip():
+			choice = await service.product_of(work, number)
+		patch = checked(ImportPatch, {"matches": {str(values.get("key") or ""): choice}})
+		await service.correct(work, import_id, patch)
+	except (Invalid, Conflict, NotFound) as refused:
+		await work.close()
+		return lead_to(work, back, text=refused.message, kind="bad")
+	return lead_to(work, back, text=_("Compared anew"))
 
 
 @router.post("/{import_id}/accept")

@@ -74,13 +74,15 @@ async def find_parts(
 	numbers: Iterable[str] = (),
 	names: Iterable[str] = (),
 	identifiers: Iterable[str] = (),
+	item_ids: Iterable[str] = (),
 	lock: bool = False,
 ) -> list[RecordedPart]:
-	"""Products by any of their numbers, names and identifiers, capitals aside, with all of them.
+	"""Products by any of their numbers, names and identifiers, capitals aside, with all of them,
+	and those with these ids.
 
 	`lock` holds products and revisions until the transaction ends, in the order of their ids.
 	"""
-	found: set[str] = set()
+	found: set[str] = set(item_ids)
 	number, name, value = wanted(numbers), wanted(names), wanted(identifiers)
 	for statement in (
 		select(Item.id).join(number, func.lower(Item.number) == number.c.text),

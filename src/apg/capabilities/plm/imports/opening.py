@@ -1,0 +1,65 @@
+"""Reads a file in a process of its own, bounded in memory and time, whoever asks for it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from apg.capabilities.plm.imports import files
+from apg.capabilities.plm.imports.columns import Column, ColumnMapping, Field
+from apg.capabilities.plm.imports.files import FileRead, Form, Options
+from apg.capabilities.plm.settings import PlmSettings
+from apg.embedded.confined import Broken, Overrun, Refusal, confined, make_ready
+from apg.kernel.file_kinds import Unreadable
+from apg.kernel.texts import _
+
+Mappings = Mapping[str, Mapping[str, str | None]]
+
+
+async def open_file(
+	path: Path,
+	form: Form,
+	options: Options,
+	choices: Mapping[str, str | None],
+	remembered: Mappings | None = None,
+) -> FileRead:
+	"""What the file says. Raises Unreadable, also where reading it takes too much."""
+	limits = PlmSettings()
+	try:
+		return await confined(
+			files.read_path,
+			limits.reader_memory,
+			limits.reader_seconds,
+			str(path),
+			form.value,
+			options,
+			dict(choices),
+			dict(remembered or {}),
+		)
+	except Refusal as refused:
+		raise Unreadable(refused.reason, refused.remedy) from refused
+	except Overrun as over:
+		reason = (
+			_("Reading the file takes more than {n} MB of memory.", n=limits.reader_memory // 10**6)
+			if over.what == "memory"
+			else _("Reading the file takes more than {n} s.", n=limits.reader_seconds)
+		)
+		raise Unreadable(reason, _("Split it into smaller files.")) from over
+	except Broken as broken:
+		raise Unreadable(
+			_("The file could not be read."), _("Export it again, or give it in another form.")
+		) from broken
+
+
+async def prepare() -> None:
+	"""Starts the reader while the file is still on its way."""
+	await make_ready(files.read_path)
+
+
+def check_headings(preview: Mapping[str, Any], choices: Mapping[str, str | None]) -> None:
+	"""Raises Invalid for a heading or a field that is not there, before anything is read again."""
+	known = tuple(
+		Column(n, each["heading"], Field(each["field"]) if each["field"] else None, 0)
+		for n, each in enumerate(preview.get("columns", []))
+	)
+	if known or choices:
+		ColumnMapping(known).correct(choices)

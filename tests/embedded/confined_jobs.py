@@ -1,0 +1,82 @@
+"""What tests let a confined process do."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Told:
+	number: Decimal
+	words: tuple[str, ...]
+
+
+class Secret:
+	"""No plain data."""
+
+
+class Refused(Exception):
+	reason, remedy = "It is wrong.", "Make it right."
+
+
+def told(text: str) -> Told:
+	return Told(Decimal("1.50"), tuple(text.split()))
+
+
+def environment() -> dict[str, str]:
+	return dict(os.environ)
+
+
+def descriptors() -> list[str]:
+	found: list[str] = []
+	for name in os.listdir("/proc/self/fd"):
+		try:
+			target = os.readlink(f"/proc/self/fd/{name}")
+		except OSError:
+			continue
+		found.append(target.partition(":")[0])
+	return sorted(found)
+
+
+def fill_memory() -> int:
+	return len(b"x" * 3_000_000_000)
+
+
+def forever() -> None:
+	while True:
+		time.sleep(0.01)
+
+
+def spin() -> None:
+	while True:
+		pass
+
+
+def refuse() -> None:
+	raise Refused
+
+
+def break_down() -> None:
+	os._exit(3)
+
+
+def fail() -> None:
+	raise ZeroDivisionError
+
+
+def other_data() -> Any:
+	return Secret()
+
+
+def write(path: str) -> None:
+	Path(path).write_text("x" * 10)
+
+
+def listen() -> str:
+	with socket.socket() as one:
+		one.bind(("127.0.0.1", 0))
+		return "bound"
