@@ -99,3 +99,6 @@ async def _failed(run: "Run", import_id: str, error: AppError | DBAPIError) -> N
 async def _end(run: "Run", import_id: str, reason: str, state: ImportState) -> None:
 	async with run.open() as work:
 		await service.end(work, import_id, reason, state)
+
+
+TASKS = (preview_import, take_over_import, end_abandoned)
