@@ -13,7 +13,7 @@ from tests.cli.commands import Product, run
 pytestmark = pytest.mark.xdist_group("cli")
 COMMANDS = [
 	("run",), ("serve",), ("worker",), ("migrate",), ("doctor",), ("capabilities",), ("demo",),
-	("tenant", "create"), ("user", "create"), ("import", "bom"), ("audit", "verify"),
+	("tenant", "create"), ("user", "create"), ("import", "bom"), ("import", "factors"), ("audit", "verify"),
 ]  # fmt: skip
 
 

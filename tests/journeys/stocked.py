@@ -26,6 +26,8 @@ PARTS = {
 	"/esg/executive",
 	"/esg/executive/",
 	"/esg/executive/dashboard",
+	"/esg/factor-files/template.csv",
+	"/esg/factor-files/{factor_import_id}/progress",
 	"/inbox/count",
 	"/live",
 	"/manifest.webmanifest",
@@ -44,6 +46,8 @@ PARTS = {
 # More than one face of a page.
 FACES: dict[str, list[str]] = {
 	"/admin/audit": ["?search=nothing-has-this-name"],
+	"/esg/factors": ["?search=nothing-has-this-name", "?state=quarantined"],
+	"/esg/factor-files/{factor_import_id}": ["?tab=changed", "?tab=skipped"],
 	"/esg/metrics": ["?search=nothing-has-this-name", "?is_kpi=true"],
 	"/esg/metrics/{metric_id}": ["?by=quarter"],
 	"/plm/imports/{import_id}": ["?tab=parts", "?tab=lines"],
@@ -121,6 +125,7 @@ def stock(site: Site, name: str = "Northwind Instruments") -> Company:
 	_metrics(company)
 	_platform(company, engineer)
 	_imports(company, content)
+	_factors(company)
 
 	async def tell(work: Work) -> None:
 		await inbox.send(
@@ -211,3 +216,32 @@ def _imports(company: Company, content: bytes) -> None:
 		assert answer.status_code < 400, answer.text
 		kind = "import_id" if name.endswith("json") else "problem_import"
 		company.ids[kind] = answer.json()["data"]["import_id"]
+
+
+def _factors(company: Company) -> None:
+	"""The UK factors taken and approved, one of them changed since, one of the company's own."""
+	send, ids = company.send, company.ids
+	content = files("apg.capabilities.esg").joinpath("data/uk_government_2020.csv").read_bytes()
+	for held in (content, content.replace(b"kg CO2e,3000.6364", b"kg CO2e,2900.5")):
+		answer = company.api.post(
+			"/api/v1/esg/imports", files={"file": ("uk-2020.csv", held, "text/csv")}
+		)
+		assert answer.status_code < 400, answer.text
+		ids["factor_import_id"] = answer.json()["id"]
+		done = send("POST", f"/api/v1/esg/imports/{ids['factor_import_id']}/accept")
+		ids["source_id"] = ids.get("source_id") or done["source_id"]
+		send("POST", f"/api/v1/esg/factor-sources/{done['source_id']}/approve", {})
+	steel = send("GET", "/api/v1/esg/factors?search=steel%20primary")[0]
+	ids["own_factor_id"] = send(
+		"POST",
+		"/api/v1/esg/factors",
+		{
+			"activity_code": "material.steel.hot_rolled_coil",
+			"name": "Hot rolled coil",
+			"unit": "kg",
+			"citation": "Declaration EPD-2024-017, page 6",
+			"valid_from": "2024-01-01",
+			"gases": {"CO2": 2.11, "CH4_fossil": 0.0052},
+		},
+	)["id"]
+	ids["factor_id"] = steel["id"]

@@ -164,6 +164,35 @@ def import_bom(
 	import_bom_file(file, tenant, dry_run=dry_run, as_json=as_json)
 
 
+@import_app.command("factors")
+def import_factors(
+	file: Annotated[
+		str,
+		typer.Argument(
+			help="CSV or JSON of emission factors, or uk-government-2020, country-grid-mix."
+		),
+	],
+	platform: Annotated[
+		bool, typer.Option("--platform", help="For all companies, as a published pack.")
+	] = False,
+	tenant: Annotated[str, typer.Option(help="For one company: its short name.")] = "",
+	gwp_set: Annotated[str, typer.Option(help="The set of potentials of the totals, as AR5.")] = "",
+	dry_run: Annotated[
+		bool, typer.Option("--dry-run", help="Show the lint report, change nothing.")
+	] = False,
+	as_json: Json = False,
+) -> None:
+	"""Imports emission factors; nothing is used before a company approves it.
+
+	Example: apg import factors uk-government-2020 --platform
+	"""
+	from apg.cli.factors import import_factor_file
+
+	import_factor_file(
+		file, platform=platform, tenant=tenant, gwp_set=gwp_set, dry_run=dry_run, as_json=as_json
+	)
+
+
 @audit_app.command("verify")
 def audit_verify(as_json: Json = False) -> None:
 	"""Checks how the trail is written; says exactly what it can vouch for, and what not.

@@ -26,7 +26,7 @@ async def running(settings: Settings) -> AsyncGenerator[Runtime]:
 		yield runtime
 
 
-def _run(call: Callable[[Runtime, Settings], Awaitable[Any]]) -> Any:
+def run_with(call: Callable[[Runtime, Settings], Awaitable[Any]]) -> Any:
 	async def inside(settings: Settings) -> Any:
 		async with running(settings) as runtime:
 			return await call(runtime, settings)
@@ -57,7 +57,7 @@ def create_tenant(slug: str, name: str, admin: str, *, as_json: bool) -> None:
 			row |= await _person(runtime, slug, admin, admin, ("tenant_admin",))
 		return [row]
 
-	show(_run(call), as_json=as_json)
+	show(run_with(call), as_json=as_json)
 
 
 def create_user(
@@ -68,7 +68,7 @@ def create_user(
 	async def call(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
 		return [{"tenant": tenant, **await _person(runtime, tenant, username, name, roles)}]
 
-	show(_run(call), as_json=as_json)
+	show(run_with(call), as_json=as_json)
 
 
 async def _person(
@@ -98,7 +98,7 @@ def import_bom_file(file: str, tenant: str, *, dry_run: bool, as_json: bool) -> 
 			runtime, principal, path.name, path.read_bytes(), dry_run=dry_run
 		)
 
-	report = _run(call)
+	report = run_with(call)
 	problems = report.get("problems", [])
 	show(problems, as_json=as_json, empty="No problems.")
 	if not as_json:
@@ -115,4 +115,4 @@ def load_demo(*, as_json: bool) -> None:
 
 		return await load(runtime, settings)
 
-	show(_run(call), as_json=as_json)
+	show(run_with(call), as_json=as_json)

@@ -5,11 +5,17 @@ from apg.capabilities.esg.activities import api as activities_api
 from apg.capabilities.esg.calculations import api as calculations_api
 from apg.capabilities.esg.calculations import tasks as calculations
 from apg.capabilities.esg.factor_files import api as factor_files_api
+from apg.capabilities.esg.factor_files import home as factors_home
 from apg.capabilities.esg.factor_files import tasks as factor_files
+from apg.capabilities.esg.factor_files import views as factor_files_views
 from apg.capabilities.esg.factors import api as factors_api
+from apg.capabilities.esg.factors import views as factors_views
 from apg.capabilities.esg.footprints import api as footprints_api
+from apg.capabilities.esg.footprints import home as footprints_home
+from apg.capabilities.esg.footprints import material_views
 from apg.capabilities.esg.footprints import service as footprints
 from apg.capabilities.esg.footprints import tasks as footprint_tasks
+from apg.capabilities.esg.footprints import views as footprint_views
 from apg.capabilities.esg.footprints.port import ItemCarbonOfEsg
 from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
@@ -72,11 +78,26 @@ capability = Capability(
 	pages=(
 		Pages(
 			"/esg",
-			(metrics_views.executive, metrics_views.router, views.router, panel_views.router),
-			menu.METRICS,
+			(
+				metrics_views.executive,
+				metrics_views.router,
+				views.router,
+				panel_views.router,
+				footprint_views.router,
+				material_views.materials,
+				material_views.statements,
+				factors_views.router,
+				factors_views.sources,
+				factor_files_views.router,
+			),
+			menu.METRICS + menu.FOOTPRINTS,
 		),
 	),
-	home=(home.CARD,),
+	home=(
+		home.CARD,
+		factors_home.CARD,
+		footprints_home.CARD,
+	),
 	searches=searching.SEARCHES,
 	publishes=(
 		contract.MetricCreated,

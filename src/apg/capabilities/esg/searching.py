@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
+from apg.capabilities.esg.factors import service as factor_service
 from apg.capabilities.esg.metrics.models import Metric
-from apg.capabilities.esg.permissions import METRICS_READ
+from apg.capabilities.esg.permissions import FACTORS_READ, METRICS_READ
 from apg.kernel.capability import Hit, SearchProvider
+from apg.kernel.database import load_json
 from apg.kernel.search import found_by
 from apg.kernel.work import Work
 
@@ -28,4 +30,16 @@ async def metrics(work: Work, text: str, limit: int) -> Sequence[Hit]:
 	return [Hit(row.name, f"/esg/metrics/{row.id}", row.code) for row in rows]
 
 
-SEARCHES = (SearchProvider("Metrics", metrics, METRICS_READ, "/esg/metrics?search=", order=20),)
+async def factors(work: Work, text: str, limit: int) -> Sequence[Hit]:
+	"""Emission factors every word of the text is found in."""
+	page = await factor_service.page(work, search=text, limit=limit, offset=0)
+	return [
+		Hit(row["name"], f"/esg/factors/{row['id']}", f"{row['activity_code']} · {row['region']}")
+		for row in load_json(page.body)
+	]
+
+
+SEARCHES = (
+	SearchProvider("Metrics", metrics, METRICS_READ, "/esg/metrics?search=", order=20),
+	SearchProvider("Emission factors", factors, FACTORS_READ, "/esg/factors?search=", order=25),
+)

@@ -98,35 +98,39 @@ def template() -> Response:
 
 
 @router.get(
-	"/{import_id}", response_model=FactorImportOut, summary="Read an import with its report"
+	"/{factor_import_id}", response_model=FactorImportOut, summary="Read an import with its report"
 )
-async def read_import(import_id: str, work: Reading) -> Response:
-	return bare(work, await service.read(work, import_id))
+async def read_import(factor_import_id: str, work: Reading) -> Response:
+	return bare(work, await service.read(work, factor_import_id))
 
 
 @router.get(
-	"/{import_id}/rows", response_model=list[ImportRowOut], summary="List rows of the report"
+	"/{factor_import_id}/rows", response_model=list[ImportRowOut], summary="List rows of the report"
 )
 async def list_rows(
-	import_id: str,
+	factor_import_id: str,
 	request: Request,
 	work: Reading,
 	verdict: Literal["quarantined", "skipped", "changed", "removed"] | None = None,
 	limit: Limit = 100,
 	offset: Offset = 0,
 ) -> Response:
-	page = await service.rows(work, import_id, verdict=verdict, limit=limit, offset=offset)
+	page = await service.rows(work, factor_import_id, verdict=verdict, limit=limit, offset=offset)
 	return bare_page(request, page, limit=limit, offset=offset)
 
 
-@router.post("/{import_id}/accept", response_model=FactorImportOut, summary="Take the factors")
-async def accept_import(import_id: str, work: Creating) -> Response:
+@router.post(
+	"/{factor_import_id}/accept", response_model=FactorImportOut, summary="Take the factors"
+)
+async def accept_import(factor_import_id: str, work: Creating) -> Response:
 	"""Sound ones wait for approval, the others stay in quarantine. A second call changes nothing."""
-	await service.accept(work, import_id)
-	return bare(work, await service.read(work, import_id))
+	await service.accept(work, factor_import_id)
+	return bare(work, await service.read(work, factor_import_id))
 
 
-@router.post("/{import_id}/cancel", response_model=FactorImportOut, summary="Give the import up")
-async def cancel_import(import_id: str, work: Creating) -> Response:
-	await service.cancel(work, import_id)
-	return bare(work, await service.read(work, import_id))
+@router.post(
+	"/{factor_import_id}/cancel", response_model=FactorImportOut, summary="Give the import up"
+)
+async def cancel_import(factor_import_id: str, work: Creating) -> Response:
+	await service.cancel(work, factor_import_id)
+	return bare(work, await service.read(work, factor_import_id))

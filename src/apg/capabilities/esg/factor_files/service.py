@@ -1,7 +1,7 @@
 """From a file to factors: kept, read and checked, shown, taken; approval comes after that."""
 
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -36,12 +36,15 @@ from apg.kernel import tasks, uploads
 from apg.kernel.database import load_json
 from apg.kernel.errors import NotFound
 from apg.kernel.json_rows import One, Page
+from apg.kernel.principal import Principal
+from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.tasks import Progress
 from apg.kernel.texts import _
 from apg.kernel.uploads import Kind
-from apg.kernel.work import Work
+from apg.kernel.work import Work, open_work
 
+ACTION = "esg.factors.create"
 HOLDER = "esg_factor_imports"
 KINDS = (Kind.TEXT, Kind.JSON)
 SMALL = 1_000_000
@@ -304,6 +307,42 @@ async def _end(work: Work, held: FactorImport, state: ImportState) -> None:
 	await uploads.release(work, HOLDER, held.id)
 
 
+async def import_now(
+	runtime: Runtime,
+	principal: Principal,
+	name: str,
+	content: bytes,
+	*,
+	gwp_set: str = "",
+	dry_run: bool = False,
+) -> dict[str, Any]:
+	"""The whole way at once, for commands: `{"accepted", "counts", "findings", "title"}`.
+
+	A file that holds nothing new, and a dry run, write nothing. Raises Unreadable.
+	"""
+	options = ImportOptions(gwp_set=gwp_set)
+	checked = await to_thread(check, content, options.given())
+	async with open_work(runtime, principal, action=ACTION, origin="cli") as work:
+		_known, found = await _compared(work, checked)
+		fresh = bool(found.added or found.changed)
+		if fresh and not dry_run:
+			held = await create(work, name, _pieces(content), options)
+			if held.state == ImportState.UPLOADED:
+				await examine(work, held)
+			await take(work, held)
+	findings = [
+		{"row": draft.where, "name": draft.name, "reason": told["reason"], "remedy": told["remedy"]}
+		for draft in checked.file.drafts
+		for told in map(told_of, draft.findings)
+	]
+	return {
+		"accepted": fresh and not dry_run,
+		"counts": {**checked.counts(), **found.counts},
+		"findings": findings,
+		"title": f"{checked.file.title} {checked.file.edition}".strip(),
+	}
+
+
 # reading
 
 
@@ -337,13 +376,3 @@ async def rows(work: Work, import_id: str, *, verdict: str | None, limit: int, o
 async def progress(work: Work, import_id: str) -> Progress | None:
 	"""How far the task of a large import is."""
 	return await tasks.progress(work, progress_key(import_id))
-
-
-async def failing(work: Work) -> Sequence[FactorImport]:
-	"""Imports that failed and were not tried again, newest first."""
-	return await work.scalars(
-		select(FactorImport)
-		.where(FactorImport.state == ImportState.FAILED)
-		.order_by(FactorImport.created_at.desc())
-		.limit(5)
-	)
