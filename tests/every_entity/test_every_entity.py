@@ -123,6 +123,49 @@ async def _calculation(client: httpx.AsyncClient, alice: Person) -> Parts:
 	return {}, {}
 
 
+async def _class(client: httpx.AsyncClient, alice: Person) -> Parts:
+	made = await client.post(
+		"/api/v1/plm/classes", headers=alice.headers, json={"name": "Resistors"}
+	)
+	return {"class_id": made.json()["data"]["class_id"]}, {}
+
+
+async def _manufacturer(client: httpx.AsyncClient, alice: Person) -> Parts:
+	made = await client.post(
+		"/api/v1/plm/manufacturers", headers=alice.headers, json={"name": "Vishay"}
+	)
+	return {"manufacturer_id": made.json()["data"]["manufacturer_id"]}, {}
+
+
+async def _alternate(client: httpx.AsyncClient, alice: Person) -> Parts:
+	whole, part = [await _product(client, alice, name) for name in ("Whole", "Part")]
+	return {"product_id": whole}, {"product_id": part, "product_number": None}
+
+
+async def _of_product(client: httpx.AsyncClient, alice: Person) -> Parts:
+	return {}, {"product_id": await _product(client, alice, "Whole"), "product_number": None}
+
+
+async def _change(client: httpx.AsyncClient, alice: Person) -> Parts:
+	made = await client.post(
+		"/api/v1/plm/changes", headers=alice.headers, json={"change_title": "Stiffer bracket"}
+	)
+	return {"change_id": made.json()["data"]["change_id"]}, {}
+
+
+async def _affected(client: httpx.AsyncClient, alice: Person) -> Parts:
+	product = await _product(client, alice, "Whole")
+	path, _own = await _change(client, alice)
+	return path, {"product_id": product, "product_number": None, "action": "add"}
+
+
+async def _absence(client: httpx.AsyncClient, alice: Person) -> Parts:
+	body = Entity("", "").example("post", "/api/v1/users")
+	body |= {"username": alice.username.replace("alice", "deputy"), "roles": ["plm_manager"]}
+	made = await client.post("/api/v1/users", headers=alice.headers, json=body)
+	return {}, {"substitute_id": made.json()["id"]}
+
+
 async def _alone(client: httpx.AsyncClient, alice: Person) -> Parts:
 	return {}, {}
 
@@ -131,6 +174,16 @@ async def _alone(client: httpx.AsyncClient, alice: Person) -> Parts:
 BEFORE: dict[str, Callable[[httpx.AsyncClient, Person], Awaitable[Parts]]] = {
 	"/api/v1/plm/products/{product_id}/structure/lines": _line,
 	"/api/v1/plm/products/{product_id}/revisions": _revision,
+	"/api/v1/plm/products/{product_id}/approved-parts": _below_product,
+	"/api/v1/plm/products/{product_id}/offers": _below_product,
+	"/api/v1/plm/products/{product_id}/alternates": _alternate,
+	"/api/v1/plm/products/{product_id}/effectivity": _revision,
+	"/api/v1/plm/classes/{class_id}/attributes": _class,
+	"/api/v1/plm/manufacturers/{manufacturer_id}/parts": _manufacturer,
+	"/api/v1/plm/baselines": _of_product,
+	"/api/v1/plm/changes/{change_id}/comments": _change,
+	"/api/v1/plm/changes/{change_id}/items": _affected,
+	"/api/v1/plm/absences": _absence,
 	"/api/v1/esg/metrics/{metric_id}/measurements": _measurement,
 	"/api/v1/esg/factors/{factor_id}/versions": _factor,
 	"/api/v1/esg/calculations": _calculation,
@@ -225,6 +278,21 @@ def test_the_entities_of_the_product_are_found() -> None:
 		"/api/v1/plm/products/{product_id}/structure/lines",
 		"/api/v1/plm/products/{product_id}/revisions",
 		"/api/v1/plm/imports",
+		"/api/v1/plm/changes",
+		"/api/v1/plm/changes/{change_id}/items",
+		"/api/v1/plm/changes/{change_id}/comments",
+		"/api/v1/plm/approval-rules",
+		"/api/v1/plm/absences",
+		"/api/v1/plm/classes",
+		"/api/v1/plm/classes/{class_id}/attributes",
+		"/api/v1/plm/label-schemes",
+		"/api/v1/plm/manufacturers",
+		"/api/v1/plm/suppliers",
+		"/api/v1/plm/products/{product_id}/approved-parts",
+		"/api/v1/plm/products/{product_id}/offers",
+		"/api/v1/plm/products/{product_id}/alternates",
+		"/api/v1/plm/products/{product_id}/effectivity",
+		"/api/v1/plm/baselines",
 	} <= set(NAMES)
 
 

@@ -1,8 +1,10 @@
 """Product lifecycle management on one screen: start reading here."""
 
 from apg.capabilities.plm import home, menu, permissions, searching
-from apg.capabilities.plm.alternates import models as _alternates  # noqa: F401
-from apg.capabilities.plm.baselines import models as _baselines  # noqa: F401
+from apg.capabilities.plm.alternates import api as alternates_api
+from apg.capabilities.plm.baselines import api as baselines_api
+from apg.capabilities.plm.classes import api as classes_api
+from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.imports import api as imports_api
@@ -17,7 +19,7 @@ from apg.capabilities.plm.structures import api as structures_api
 from apg.capabilities.plm.structures import views as structures_views
 from apg.capabilities.plm.structures.contents import ContentsOfPlm
 from apg.capabilities.plm.structures.port import StructuresOfPlm
-from apg.capabilities.plm.suppliers import models as _suppliers  # noqa: F401
+from apg.capabilities.plm.suppliers import api as suppliers_api
 from apg.contracts import plm as contract
 from apg.kernel.capability import Api, Capability, Pages
 from apg.kernel.tasks import every
@@ -62,6 +64,11 @@ capability = Capability(
 				products_api.router,
 				structures_api.router,
 				revisions_api.router,
+				alternates_api.router,
+				baselines_api.router,
+				classes_api.router,
+				effectivity_api.router,
+				suppliers_api.router,
 				imports_api.router,
 			),
 			envelope="ok",

@@ -17,6 +17,10 @@ STRUCTURES_READ = _plm("structures", "read", "See bills of materials and their r
 STRUCTURES_UPDATE = _plm("structures", "update", "Change bills of materials")
 COSTS_READ = _plm("costs", "read", "See prices and costs")
 COSTS_UPDATE = _plm("costs", "update", "Record prices and costs")
+CLASSES_UPDATE = _plm("classes", "update", "Change classes, their attributes and labels")
+SUPPLIERS_UPDATE = _plm("suppliers", "update", "Record manufacturers, suppliers and their parts")
+EFFECTIVITY_UPDATE = _plm("effectivity", "update", "Decide when a released revision is effective")
+BASELINES_CREATE = _plm("baselines", "create", "Make baselines of structures")
 IMPORTS_READ = _plm("imports", "read", "See imports and their reports")
 IMPORTS_CREATE = _plm("imports", "create", "Import parts and bills of materials")
 
@@ -30,13 +34,18 @@ ALL = (
 	STRUCTURES_UPDATE,
 	COSTS_READ,
 	COSTS_UPDATE,
+	CLASSES_UPDATE,
+	SUPPLIERS_UPDATE,
+	EFFECTIVITY_UPDATE,
+	BASELINES_CREATE,
 	IMPORTS_READ,
 	IMPORTS_CREATE,
 )
 
 _READ = tuple(str(permission) for permission in ALL if permission.reads)
+_NOT_ENGINEERS = (PRODUCTS_RELEASE, CLASSES_UPDATE, EFFECTIVITY_UPDATE)
 ROLES = (
 	Role("plm_viewer", "PLM viewer", _READ),
-	Role("plm_engineer", "Design engineer", tuple(str(p) for p in ALL if p != PRODUCTS_RELEASE)),
+	Role("plm_engineer", "Design engineer", tuple(str(p) for p in ALL if p not in _NOT_ENGINEERS)),
 	Role("plm_manager", "PLM manager", ("plm.*",)),
 )

@@ -83,9 +83,19 @@ class BaselineMember(TenantOwned, Base):
 	mass: Mapped[Decimal | None] = mapped_column()
 	mass_unit: Mapped[str | None] = mapped_column()
 	material: Mapped[str | None] = mapped_column()
+	# A product may stand in two revisions, one of them pinned: it is shown as a product by the first.
+	is_first: Mapped[bool] = mapped_column(Boolean)
 	merkle_hash: Mapped[str] = mapped_column()
 
 	__table_args__ = (
+		Index(
+			"uq_plm_baseline_members_item",
+			"tenant_id",
+			"baseline_id",
+			"item_id",
+			unique=True,
+			postgresql_where=text("is_first"),
+		),
 		UniqueConstraint(
 			"tenant_id", "baseline_id", "node_id", name="uq_plm_baseline_members_node"
 		),

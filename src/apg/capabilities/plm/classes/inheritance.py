@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from apg.capabilities.plm.classes.models import ClassAttribute, LabelSchemeRow, PartClass
 from apg.capabilities.plm.shared.attributes import AttributeKind, Template, is_given
 from apg.capabilities.plm.shared.errors import DomainError
-from apg.capabilities.plm.shared.label_schemes import LabelScheme
+from apg.capabilities.plm.shared.label_schemes import LabelScheme, label_after
 from apg.capabilities.plm.shared.numbering import LabelSeries
 from apg.kernel.errors import Invalid, Problem
 from apg.kernel.texts import _
@@ -174,3 +174,8 @@ async def schemes(work: Work) -> Schemes:
 			for row, path in rows
 		}
 	)
+
+
+async def first_label(work: Work, class_path: str | None, phase: str) -> str:
+	"""The label that the first revision of a product plans."""
+	return label_after((await schemes(work)).of(class_path, phase), ())

@@ -5,18 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, DateTime, cast, select
 
 from apg.capabilities.plm.effectivity.models import Effectivity
 from apg.capabilities.plm.effectivity.ranges import Kind, Span
+from apg.capabilities.plm.effectivity.reading import select_effectivities
+from apg.capabilities.plm.effectivity.schemas import EffectivityIn, EffectivityPatch
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.kernel.errors import Conflict, Invalid, NotFound
+from apg.kernel.json_rows import One
+from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
+BOUNDS = {
+	Kind.DATES: DateTime(timezone=True),
+	Kind.UNITS: BigInteger(),
+	Kind.LOTS: BigInteger(),
+}
 FIXED = (RevisionState.RELEASED, RevisionState.SUPERSEDED)
 
 
@@ -130,7 +139,7 @@ async def _close(work: Work, item_id: str, context: str, span: Span) -> None:
 			Effectivity.item_id == item_id,
 			Effectivity.context_item_id == context,
 			column.is_not(None),
-			column.contains(span.start),
+			column.contains(cast(span.start, BOUNDS[span.kind])),
 		)
 		.with_for_update()
 	)
@@ -142,6 +151,82 @@ async def _close(work: Work, item_id: str, context: str, span: Span) -> None:
 	await work.flush()
 
 
-async def lock(work: Work) -> None:
-	"""Whoever changes effectivity changes what structures mean: one after the other."""
+# -- what people set themselves ----------------------------------------------------------------
+
+
+async def listed(work: Work, product_id: str) -> bytes:
+	"""All ranges of the product's revisions as JSON. Raises NotFound."""
+	await work.get(Item, product_id)
+	return await work.read_json(select_effectivities(product_id))
+
+
+async def read(work: Work, product_id: str, effectivity_id: str) -> One:
+	"""Raises NotFound."""
+	found = await _named(work, product_id, effectivity_id)
+	return await work.read_one(
+		select_effectivities(product_id).where(Effectivity.id == found.id), Effectivity
+	)
+
+
+async def _named(work: Work, product_id: str, effectivity_id: str) -> Effectivity:
+	found = await work.get(Effectivity, effectivity_id)
+	if found.item_id != product_id:
+		raise NotFound(_("{what} not found", what=_("effectivity")))
+	return found
+
+
+async def add(work: Work, product_id: str, new: EffectivityIn) -> Effectivity:
+	"""Makes a released revision effective over a range. Raises NotFound, NotReleased, Invalid,
+	Conflict for an overlap."""
+	if await work.find(Item, product_id) is None:
+		raise NotFound(_("{what} not found", what=_("product")))
 	await lock_structures(work)
+	chosen = (
+		(Revision.id == new.revision) if is_id(new.revision) else (Revision.label == new.revision)
+	)
+	revision_id = await work.scalar(
+		select(Revision.id)
+		.where(Revision.item_id == product_id, chosen)
+		.order_by(Revision.state.in_(FIXED).desc(), Revision.ordinal.desc())
+		.limit(1)
+	)
+	if revision_id is None:
+		text = _("The product has no revision {label}.", label=new.revision)
+		raise Invalid.one("revision", text, "unknown")
+	context = new.context_product_id
+	if context is not None and await work.find(Item, context) is None:
+		raise Invalid.one("context_product_id", _("There is no such product."), "unknown")
+	span = Span(new.kind, _place(new.kind, new.start, "from"), _place(new.kind, new.end, "to"))
+	return (await make_effective(work, [Wanted(revision_id, span, context)]))[0]
+
+
+def _place(kind: Kind, value: Any, field: str) -> Any:
+	"""A moment for dates, a number else. Raises Invalid."""
+	if value is None or isinstance(value, datetime) == (kind is Kind.DATES):
+		return value
+	if kind is Kind.DATES:
+		raise Invalid.one(field, _("Give a date, for example 2027-01-31."))
+	raise Invalid.one(field, _("Give a whole number from 1."))
+
+
+async def change(
+	work: Work, product_id: str, effectivity_id: str, patch: EffectivityPatch
+) -> Effectivity:
+	"""Moves the end of a range. Raises NotFound, PreconditionFailed, Invalid, Conflict."""
+	await _named(work, product_id, effectivity_id)
+	await lock_structures(work)
+	row = await work.edit(Effectivity, effectivity_id)
+	held = Span.of(row)
+	span = Span(held.kind, held.start, _place(held.kind, patch.end, "to"))
+	_check(span)
+	setattr(row, span.kind, span.range)
+	await work.flush()
+	return row
+
+
+async def remove(work: Work, product_id: str, effectivity_id: str) -> None:
+	"""Takes a range away; the trail keeps it. Raises NotFound, PreconditionFailed."""
+	await _named(work, product_id, effectivity_id)
+	await lock_structures(work)
+	await work.delete(await work.edit(Effectivity, effectivity_id))
+	await work.flush()

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, Revision
 from apg.kernel.database import AnySelect
 from apg.kernel.json_rows import Prepared
+from apg.kernel.stamps import is_id
 
 NO_TWIN = "no digital twin capability is installed"
 SORTABLE: dict[str, Any] = {
@@ -122,9 +123,10 @@ def select_identifiers(item_id: str) -> AnySelect:
 			Identifier.item_id.label("product_id"),
 			Identifier.scheme.label("scheme"),
 			Identifier.value.label("value"),
+			Identifier.issuer.label("issuer"),
 		)
 		.where(Identifier.item_id == item_id)
-		.order_by(Identifier.scheme, Identifier.value)
+		.order_by(Identifier.scheme, Identifier.issuer, Identifier.value)
 	)
 
 
@@ -133,4 +135,15 @@ def latest_working(item_id: str) -> AnySelect:
 	working = aliased(Revision)
 	return select(working).where(
 		working.item_id == item_id, working.state == "working", working.change_id.is_(None)
+	)
+
+
+def named_revision(item_id: str, name: str) -> AnySelect:
+	"""The revision of a product by id, or the latest one of a label."""
+	chosen = (Revision.id == name) if is_id(name) else (Revision.label == name)
+	return (
+		select(Revision)
+		.where(Revision.item_id == item_id, chosen)
+		.order_by(Revision.state == "cancelled", Revision.ordinal.desc())
+		.limit(1)
 	)

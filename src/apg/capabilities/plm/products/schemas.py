@@ -183,6 +183,9 @@ class IdentifierIn(BaseModel):
 
 	scheme: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{1,39}$")]
 	value: Annotated[Line, Field(min_length=1, max_length=200)]
+	issuer: Annotated[
+		Line, Field(max_length=200, description="whose number it is: the customer, maker or seller")
+	] = ""
 
 
 class IdentifierOut(BaseModel):
@@ -190,3 +193,4 @@ class IdentifierOut(BaseModel):
 	product_id: str
 	scheme: str
 	value: str
+	issuer: str

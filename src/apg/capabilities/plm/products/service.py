@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from apg.capabilities.plm.classes.inheritance import accepted, first_label
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products import reading
 from apg.capabilities.plm.products.models import (
@@ -25,8 +26,13 @@ from apg.capabilities.plm.products.schemas import (
 	ProductPut,
 )
 from apg.capabilities.plm.shared.errors import DomainError
-from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, RevisionState, check_phase
-from apg.capabilities.plm.shared.numbering import NumberFormat
+from apg.capabilities.plm.shared.lifecycle import (
+	GATED_PHASES,
+	LifecyclePhase,
+	RevisionState,
+	check_phase,
+)
+from apg.capabilities.plm.shared.numbering import IdentifierScheme, NumberFormat, check_identifier
 from apg.contracts.plm import ProductCreated, ProductUpdated
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
@@ -130,6 +136,8 @@ async def create(work: Work, new: ProductIn) -> Item:
 	"""A new product with its first working revision. Raises Invalid, Conflict."""
 	check_identity(work, new)
 	check_mass(new.mass, new.mass_unit)
+	attributes = await accepted(work, new.class_path, new.custom_attributes)
+	label = new.revision or await first_label(work, new.class_path, new.lifecycle_phase)
 	number = new.product_number or await next_number(work, new.class_path)
 	item_id, revision_id = new_id(), new_id()
 	item = work.add(
@@ -154,10 +162,10 @@ async def create(work: Work, new: ProductIn) -> Item:
 			id=revision_id,
 			item_id=item_id,
 			ordinal=1,
-			label=new.revision or FIRST_LABEL,
+			label=label,
 			name=new.product_name,
 			description=new.product_description,
-			attributes=new.custom_attributes,
+			attributes=attributes,
 			mass=new.mass,
 			mass_unit=new.mass_unit,
 			material=new.material,
@@ -237,6 +245,9 @@ async def change(work: Work, product_id: str, patch: ProductPatch | ProductPut) 
 		raise Invalid(
 			problems=[Problem(name, _("This field cannot be emptied.")) for name in empty]
 		)
+	if given.get("custom_attributes") is not None:
+		class_path = given.get("class_path", item.class_path)
+		given["custom_attributes"] = await accepted(work, class_path, given["custom_attributes"])
 	if whole and given.get("revision") is None:
 		given.pop("revision", None)
 	if "lifecycle_phase" in given:
@@ -283,8 +294,6 @@ def _move_phase(item: Item, wanted: LifecyclePhase) -> None:
 
 
 async def _gate_phase(work: Work, item: Item, wanted: LifecyclePhase) -> None:
-	from apg.capabilities.plm.shared.lifecycle import GATED_PHASES
-
 	if not work.principal.settings.get("gate_phases") or wanted not in GATED_PHASES:
 		return
 	released = await work.scalar(
@@ -494,14 +503,15 @@ async def remove_cost(work: Work, product_id: str, cost_id: str) -> None:
 async def add_identifier(work: Work, product_id: str, new: IdentifierIn) -> Identifier:
 	"""Another name for the product. Raises NotFound, Conflict, Invalid for a bad GTIN."""
 	await work.get(Item, product_id)
-	if new.scheme == "gtin":
-		from apg.capabilities.plm.shared.numbering import check_gtin
-
-		try:
-			check_gtin(new.value)
-		except DomainError as error:
-			raise Invalid.one("value", str(error)) from error
-	return work.add(Identifier(item_id=product_id, scheme=new.scheme, value=new.value))
+	try:
+		value = check_identifier(new.scheme, new.value)
+	except DomainError as error:
+		raise Invalid.one("value", f"{error.reason}. {error.remedy}", error.code) from error
+	if new.issuer and new.scheme == IdentifierScheme.GTIN:
+		raise Invalid.one("issuer", _("A GTIN is the same for everybody; leave this out."))
+	return work.add(
+		Identifier(item_id=product_id, scheme=new.scheme, value=value, issuer=new.issuer)
+	)
 
 
 async def remove_identifier(work: Work, product_id: str, identifier_id: str) -> None:

@@ -36,11 +36,6 @@ async def planned_label(
 		raise Invalid.one("revision", f"{error.reason}. {error.remedy}", error.code) from error
 
 
-async def first_label(work: Work, class_path: str | None, phase: str) -> str:
-	"""The label that the first revision of a product plans."""
-	return label_after((await schemes(work)).of(class_path, phase), ())
-
-
 async def labels_at_release(
 	work: Work, items: Mapping[str, Item], revisions: Sequence[Revision], given: Mapping[str, str]
 ) -> dict[str, str]:

@@ -13,7 +13,7 @@ from apg.capabilities.plm.products.service import default_currency
 from apg.capabilities.plm.structures import comparing, exporting, totals, tree
 from apg.capabilities.plm.structures.models import Line
 from apg.capabilities.plm.structures.reading import HeadRow, head_of, select_lines
-from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.rules import PLAIN, AnyRule, Rule, View
 from apg.capabilities.plm.structures.tree import Asked
 from apg.capabilities.plm.structures.where_used import uses_of
 from apg.contracts.reference import ExchangeRates
@@ -31,7 +31,7 @@ async def structure(
 	product_id: str,
 	*,
 	revision: str | None = None,
-	rule: Rule = Rule.DEFAULT,
+	rule: AnyRule = Rule.DEFAULT,
 	view: View = View.ENGINEERING,
 	depth: int = 1,
 	flat: bool = False,
@@ -69,7 +69,7 @@ async def rollup(
 	product_id: str,
 	*,
 	revision: str | None = None,
-	rule: Rule = Rule.DEFAULT,
+	rule: AnyRule = Rule.DEFAULT,
 	view: View = View.ENGINEERING,
 	quantity: Decimal = Decimal(1),
 	lot: int = 1,
@@ -92,7 +92,10 @@ async def where_used(
 	view: View = View.ENGINEERING,
 	depth: int | None = None,
 ) -> dict[str, Any]:
-	"""Products that contain this one, up to the end items. Raises NotFound."""
+	"""Products that contain this one, up to the end items. Raises NotFound, Invalid."""
+	if rule not in PLAIN:
+		names = ", ".join(PLAIN)
+		raise Invalid.one("rule", _("Where a product is used is known for {names}.", names=names))
 	head = await head_of(work, product_id, rule=rule)
 	found = await uses_of(work, head, rule, view, depth=depth)
 	return {
@@ -109,22 +112,27 @@ async def comparison(
 	work: Work,
 	product_id: str,
 	*,
-	other: str,
+	other: str | None = None,
 	revision: str | None = None,
-	rule: Rule = Rule.DEFAULT,
-	with_rule: Rule | None = None,
+	rule: AnyRule = Rule.DEFAULT,
+	with_rule: AnyRule | None = None,
 	view: View = View.ENGINEERING,
 	depth: int = 1,
 ) -> dict[str, Any]:
-	"""From `other` (a revision of the product, or another product) to the product. Raises NotFound."""
+	"""From `other` (a revision of the product, or another product) to the product; without one from
+	the product as `with_rule` reads it. Raises NotFound."""
 	after = await head_of(work, product_id, revision=revision, rule=rule)
-	before = await _other(work, product_id, other, with_rule or rule)
+	before_rule = with_rule or rule
+	if other is None:
+		before = await head_of(work, product_id, rule=before_rule)
+	else:
+		before = await _other(work, product_id, other, before_rule)
 	return await comparing.compared(
-		work, before, after, rules=(with_rule or rule, rule), view=view, depth=depth
+		work, before, after, rules=(before_rule, rule), view=view, depth=depth
 	)
 
 
-async def _other(work: Work, product_id: str, name: str, rule: Rule) -> HeadRow:
+async def _other(work: Work, product_id: str, name: str, rule: AnyRule) -> HeadRow:
 	try:
 		return await head_of(work, product_id, revision=name, rule=rule)
 	except NotFound:
@@ -145,7 +153,7 @@ async def export(
 	flat: bool = False,
 	raw: bool = False,
 	revision: str | None = None,
-	rule: Rule = Rule.DEFAULT,
+	rule: AnyRule = Rule.DEFAULT,
 	view: View = View.ENGINEERING,
 	depth: int = 50,
 	whole: Sequence[str] = (),

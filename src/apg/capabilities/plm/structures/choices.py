@@ -15,7 +15,7 @@ from apg.capabilities.plm.shared.spans import Options
 from apg.capabilities.plm.shared.structure import Structure
 from apg.capabilities.plm.structures.loading import load_below
 from apg.capabilities.plm.structures.plain_sql import fetched
-from apg.capabilities.plm.structures.rules import PICKS
+from apg.capabilities.plm.structures.rules import pick_of
 from apg.capabilities.plm.structures.snapshots import Snapshot, build
 from apg.kernel.work import Work
 
@@ -85,7 +85,7 @@ async def choices_of(work: Work, snapshot: Snapshot, nodes: IntArray) -> Structu
 	"""All substitutes of the lines of these nodes (the last one is the root); None without any."""
 	structure = snapshot.structure
 	parents = structure.names(nodes[~structure.leaf[nodes]])
-	query = _SUBSTITUTES.format(pick=PICKS[snapshot.rule], most=MOST)
+	query = _SUBSTITUTES.format(pick=pick_of(snapshot.rule), most=MOST)
 	rows = await fetched(work, query, parents, str(snapshot.view)) if parents else []
 	found = [_Choice(row[0], row[1], row[2], row[3], Fraction(row[4])) for row in rows]
 	if not found:

@@ -8,7 +8,7 @@ from apg.capabilities.plm.shared import compare as lines_of
 from apg.capabilities.plm.shared.compare import Difference, FieldChange
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.reading import HeadRow, Row, rows_below
-from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View, source_of
 from apg.kernel.work import Work
 
 MOST_ROWS = 5_000
@@ -43,7 +43,7 @@ async def compared(
 	before: HeadRow,
 	after: HeadRow,
 	*,
-	rules: tuple[Rule, Rule],
+	rules: tuple[AnyRule, AnyRule],
 	view: View,
 	depth: int,
 ) -> dict[str, Any]:
@@ -85,7 +85,7 @@ CHANGES = ("added", "removed", "changed")
 
 
 async def _all_pairs(
-	work: Work, top: Pair, rules: tuple[Rule, Rule], view: View, depth: int
+	work: Work, top: Pair, rules: tuple[AnyRule, AnyRule], view: View, depth: int
 ) -> dict[Pair, _Compared]:
 	"""Every pair that can be met to the depth, level by level."""
 	known: dict[Pair, _Compared] = {}
@@ -103,8 +103,10 @@ async def _all_pairs(
 	return known
 
 
-def _compare(a: Sequence[Row], b: Sequence[Row], rules: tuple[Rule, Rule]) -> _Compared:
-	difference = lines_of.compare([_line(row) for row in a], [_line(row) for row in b])
+def _compare(a: Sequence[Row], b: Sequence[Row], rules: tuple[AnyRule, AnyRule]) -> _Compared:
+	difference = lines_of.compare(
+		[_line(row, rules) for row in a], [_line(row, rules) for row in b]
+	)
 	below = [
 		((x["revision_id"], y["revision_id"]), y["product_number"])
 		for x, y in _pairs(difference, a, b)
@@ -124,6 +126,11 @@ def _differs(pair: Pair, known: Mapping[Pair, _Compared], differs: dict[Pair, bo
 	return differs[pair]
 
 
+_OF_BASELINE = """
+	select l.id::text, s ->> 'number', (s ->> 'ratio')::numeric from {lines} l
+	cross join jsonb_array_elements(l.substitutes) with ordinality e (s, place)
+	where l.parent_revision_id = any($1::uuid[]) order by l.id, place
+"""
 _SUBSTITUTES = """
 	select l.id::text, i.number, s.quantity_ratio from plm_line_substitutes s
 	join plm_lines l on l.id = s.line_id join plm_items i on i.id = s.item_id
@@ -131,10 +138,18 @@ _SUBSTITUTES = """
 """
 
 
-async def _lines(work: Work, revisions: set[str], rule: Rule, view: View) -> dict[str, list[Row]]:
+def _substitutes(rule: AnyRule) -> str:
+	if isinstance(rule, Demand) and rule.rule is Rule.BASELINE:
+		return _OF_BASELINE.format(lines=source_of(rule).lines)
+	return _SUBSTITUTES
+
+
+async def _lines(
+	work: Work, revisions: set[str], rule: AnyRule, view: View
+) -> dict[str, list[Row]]:
 	found = await rows_below(work, revisions, rule, view)
 	substitutes: dict[str, list[str]] = {}
-	for line_id, number, ratio in await fetched(work, _SUBSTITUTES, sorted(revisions)):
+	for line_id, number, ratio in await fetched(work, _substitutes(rule), sorted(revisions)):
 		text = number if ratio == 1 else f"{number} × {ratio.normalize():f}"
 		substitutes.setdefault(line_id, []).append(text)
 	for row in (row for group in found.values() for row in group):
@@ -142,7 +157,7 @@ async def _lines(work: Work, revisions: set[str], rule: Rule, view: View) -> dic
 	return found
 
 
-def _line(row: Row) -> lines_of.Line:
+def _line(row: Row, rules: tuple[AnyRule, AnyRule]) -> lines_of.Line:
 	return lines_of.Line(
 		uid=row["line_uid"],
 		child=row["product_id"],
@@ -150,10 +165,22 @@ def _line(row: Row) -> lines_of.Line:
 		designators=frozenset(row["designators"]),
 		fields={
 			**{name: row[name] for name in _FIELDS},
-			"revision": row["revision"] if row["pinned"] else None,
+			"revision": _meant(row) if row["pinned"] or _resolved(rules) else None,
 			"substitutes": row["substitutes"] or None,
 		},
 	)
+
+
+def _resolved(rules: tuple[AnyRule, AnyRule]) -> bool:
+	"""Whether the revision that a floating line means is told: what is effective differs by it."""
+	return rules[0] != rules[1] and any(isinstance(rule, Demand) for rule in rules)
+
+
+def _meant(row: Row) -> str | None:
+	"""The revision a line means, told apart from a released one of the same label."""
+	if row["revision"] is None or row["revision_state"] not in ("working", "in_review"):
+		return row["revision"]
+	return f"{row['revision']} ({row['revision_state']})"
 
 
 def _pairs(difference: Difference, a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:

@@ -7,6 +7,7 @@ many of a floating child, nothing else), of which three columns are enough.
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from apg.capabilities.plm.structures.fixed_rows import (
 	words,
 )
 from apg.capabilities.plm.structures.plain_sql import fetched
-from apg.capabilities.plm.structures.rules import PICKS, Rule, View
+from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View, pick_of, source_of
 from apg.kernel.work import Work
 
 MOST_LINES = 30_000
@@ -94,8 +95,10 @@ class Columns:
 	lines: Pairs | None  # (m, 2), where lines were named
 
 
-def _below(rule: Rule) -> str:
-	picked = f"coalesce(l.child_revision_id, {PICKS[rule]}, i.id)"
+@lru_cache(256)
+def _below(rule: AnyRule) -> str:
+	picked = f"coalesce(l.child_revision_id, {pick_of(rule)}, i.id)"
+	source = source_of(rule)
 	# `offset 0` keeps each step a look into an index, whatever the planner thinks of the table.
 	return f"""
 		with recursive reach(id) as (
@@ -103,16 +106,16 @@ def _below(rule: Rule) -> str:
 			union
 			select step.id from reach cross join lateral (
 				select {picked} as id
-				from plm_lines l join plm_items i on i.id = l.child_item_id
+				from {source.lines} l join {source.items} i on i.id = l.child_item_id
 				where l.parent_revision_id = reach.id and l.view = $2 offset 0
 			) step
 		)
 		select reach.id, found.* from reach cross join lateral (
 			select stands.id, l.child_item_id, l.id, {_LINE}, {_ITEM}, {_MASS}
-			from plm_lines l join plm_items i on i.id = l.child_item_id
+			from {source.lines} l join {source.items} i on i.id = l.child_item_id
 			cross join lateral (select {picked} as id offset 0) stands
 			left join lateral (
-				select r.mass, r.mass_unit from plm_revisions r where r.id = stands.id offset 0
+				select r.mass, r.mass_unit from {source.revisions} r where r.id = stands.id offset 0
 			) r on true
 			where l.parent_revision_id = reach.id and l.view = $2 offset 0
 		) found
@@ -127,26 +130,35 @@ _BELOW_COLUMNS = {
 	**_LINE_COLUMNS,
 	**_NODE_COLUMNS,
 }
-_BELOW = {rule: _below(rule) for rule in Rule}
-_ROOT = f"""
-	select r.id, r.item_id, {_ITEM}, {_MASS}
-	from plm_revisions r join plm_items i on i.id = r.item_id where r.id = $1::uuid
-"""  # noqa: S608
 
 
-async def load_below(work: Work, root: str, rule: Rule, view: View) -> Columns | None:
-	"""All that is below a revision, each revision once; None when that is too much for a walk."""
-	return await _walk(work, root, rule, view, limit=MOST_LINES)
+def _root(rule: AnyRule) -> str:
+	source = source_of(rule)
+	return f"""
+		select r.id, r.item_id, {_ITEM}, {_MASS}
+		from {source.revisions} r join {source.items} i on i.id = r.item_id where r.id = $1::uuid
+	"""  # noqa: S608
+
+
+async def load_below(work: Work, root: str, rule: AnyRule, view: View) -> Columns | None:
+	"""All that is below a revision, each revision once; None when that is too much for a walk.
+
+	What a demand or a baseline resolves is always walked: only plain rules are known to scans.
+	"""
+	limit = None if isinstance(rule, Demand) else MOST_LINES
+	return await _walk(work, root, rule, view, limit=limit)
 
 
 async def _walk(
-	work: Work, root: str, rule: Rule, view: View, *, limit: int | None
+	work: Work, root: str, rule: AnyRule, view: View, *, limit: int | None
 ) -> Columns | None:
 	most = "" if limit is None else f" limit {limit + 1}"
-	rows = await fixed_rows(work, _BELOW[rule] + most, _BELOW_COLUMNS, root, str(view))
+	rows = await fixed_rows(work, _below(rule) + most, _BELOW_COLUMNS, root, str(view))
 	if limit is not None and rows.size > limit:
 		return None
-	top = await fixed_rows(work, _ROOT, {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}, root)
+	top = await fixed_rows(
+		work, _root(rule), {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}, root
+	)
 	delivered = words(np.concatenate([top["child"], rows["child"]]))
 	first = _distinct(delivered)
 	place = Places(nodes := delivered[first])
@@ -219,7 +231,7 @@ _REVISION_COLUMNS = {
 }
 
 
-async def load_whole(work: Work, root: str | None, rule: Rule, view: View) -> Columns:
+async def load_whole(work: Work, root: str | None, rule: AnyRule, view: View) -> Columns:
 	"""The tenant's structure: the revision of every item under the rule, pinned ones, and `root`.
 
 	Keys are turned into places in threads while the server sends the next rows. Should two ids share
@@ -268,7 +280,7 @@ class _Nodes:
 	"""Items and revisions of a tenant, and which revision stands for which item."""
 
 	def __init__(
-		self, items: Any, revisions: Any, codes: dict[str, int], rule: Rule, root: str | None
+		self, items: Any, revisions: Any, codes: dict[str, int], rule: AnyRule, root: str | None
 	) -> None:
 		self.items, self.revisions, self.codes = items, revisions, codes
 		self.item_key, self.revision_key = Keys(items["key"]), Keys(revisions["key"])
@@ -359,7 +371,7 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends]) -> Columns:
 	)
 
 
-def _picked(nodes: _Nodes, rule: Rule) -> IntArray:
+def _picked(nodes: _Nodes, rule: AnyRule) -> IntArray:
 	"""The place of the revision that stands for each item under the rule, -1 for none."""
 	picked = nodes.revision_key.of(whole(nodes.items["current"]))
 	if rule is Rule.DEFAULT:

@@ -3,29 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.products.service import default_currency
 from apg.capabilities.plm.shared.designators import format_designators
 from apg.capabilities.plm.shared.explosion import low_level_codes
 from apg.capabilities.plm.structures import exact, totals, tree
+from apg.capabilities.plm.structures.demands import DemandIn, rule_of
 from apg.capabilities.plm.structures.reading import HeadRow, Row, head_of
 from apg.capabilities.plm.structures.rollup import Lack, RolledUp
-from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.rules import View
 from apg.capabilities.plm.structures.tree import Asked
 from apg.contracts.esg import ItemCarbon
 from apg.contracts.reference import ExchangeRates
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, TreeRow
-from apg.kernel.web.wire import Amount, amount_text
+from apg.kernel.web.wire import Amount, amount_text, moment_text
 from apg.kernel.work import Work
 
 DEEPEST = 50
@@ -47,11 +49,10 @@ COLUMNS = (
 )
 
 
-class ContextIn(BaseModel):
+class ContextIn(DemandIn):
 	"""What the address says about how a structure is read; blank fields are left out before."""
 
 	revision: Annotated[str, Field(max_length=40)] | None = None
-	rule: Rule = Rule.DEFAULT
 	view: View = View.ENGINEERING
 	quantity: Annotated[Amount, Field(gt=0, lt=Decimal(10**12))] = Decimal(1)
 	currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
@@ -72,15 +73,16 @@ class Context:
 		return f"{place}?{query}" if query else place
 
 
-async def context_of(work: Work, read: ContextIn) -> Context:
-	"""Raises Invalid for an unknown currency."""
+async def context_of(work: Work, product_id: str, read: ContextIn) -> Context:
+	"""Raises Invalid for an unknown currency, end item or baseline, and for a rule that lacks what it
+	needs."""
 	currency: str | None = None
 	if work.principal.may(may.COSTS_READ):
 		currency = read.currency or default_currency(work)
 		if read.currency and currency not in await work.port(ExchangeRates).known(work):
 			raise Invalid.one("currency", _("{code} is no currency of ISO 4217.", code=currency))
 	asked = Asked(
-		rule=read.rule,
+		rule=await rule_of(work, product_id, read),
 		view=read.view,
 		quantity=read.quantity,
 		rollup=True,
@@ -89,11 +91,14 @@ async def context_of(work: Work, read: ContextIn) -> Context:
 		limit=MOST_SHOWN,
 	)
 	given = read.model_dump(exclude_unset=True, exclude_none=True, exclude_defaults=True)
-	texts = {
-		name: amount_text(value) if isinstance(value, Decimal) else str(value)
-		for name, value in given.items()
-	}
+	texts = {name: _as_text(value) for name, value in given.items()}
 	return Context(asked, read.revision, texts, work.port(ItemCarbon).shown(work))
+
+
+def _as_text(value: Any) -> str:
+	if isinstance(value, Decimal):
+		return amount_text(value)
+	return moment_text(value) if isinstance(value, datetime) else str(value)
 
 
 def columns_of(context: Context) -> tuple[Column, ...]:

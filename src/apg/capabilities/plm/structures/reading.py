@@ -1,8 +1,9 @@
 """The selects behind answers about structures: lines as recorded, the head, rows of a tree."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import and_, case, func, literal_column, or_, select
@@ -13,7 +14,7 @@ from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.shared.lifecycle import TERMINAL_PHASES
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.plain_sql import mapped
-from apg.capabilities.plm.structures.rules import PICKS, Rule, View
+from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View, pick_of, source_of
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import NotFound
 from apg.kernel.stamps import is_id
@@ -158,18 +159,26 @@ class HeadRow:
 
 
 async def head_of(
-	work: Work, product_id: str, *, revision: str | None = None, rule: Rule = Rule.DEFAULT
+	work: Work, product_id: str, *, revision: str | None = None, rule: AnyRule = Rule.DEFAULT
 ) -> HeadRow:
 	"""The revision named by label or id, else the one the rule picks. Raises NotFound."""
 	if not is_id(product_id):
 		raise NotFound(_("{what} not found", what=_("product")))
 	by_name = "" if revision is None else ("r.id = $2::uuid" if is_id(revision) else "r.label = $2")
-	query = _HEAD.format(chosen=by_name or f"r.id = coalesce({PICKS[rule]}, i.current_revision_id)")
+	source = source_of(rule)
+	query = _HEAD.format(
+		chosen=by_name or f"r.id = {_standing(rule)}",
+		items=source.items,
+		revisions=source.revisions,
+	)
 	given: tuple[Any, ...] = (product_id,) if revision is None else (product_id, revision)
 	rows = await mapped(work, query, *given)
 	if not rows and revision is not None:
 		await head_of(work, product_id)
 		raise NotFound(_("The product has no revision {label}.", label=revision))
+	if not rows and isinstance(rule, Demand):
+		await head_of(work, product_id)
+		raise NotFound(_nothing(rule))
 	if not rows:
 		raise NotFound(_("{what} not found", what=_("product")))
 	held = rows[0]
@@ -180,6 +189,19 @@ async def head_of(
 	return HeadRow(content=content, **held)
 
 
+def _standing(rule: AnyRule) -> str:
+	"""The revision that an answer is about: what a demand picks, and nothing in its place."""
+	if isinstance(rule, Demand) and rule.rule is not Rule.BASELINE:
+		return pick_of(rule)
+	return f"coalesce({pick_of(rule)}, i.current_revision_id)"
+
+
+def _nothing(rule: Demand) -> str:
+	if rule.rule is Rule.BASELINE:
+		return _("The baseline does not hold this product.")
+	return _("No revision of the product is effective there; nothing was released before.")
+
+
 _HEAD = """
 	select i.id::text as product_id, i.number as product_number, r.name as product_name,
 		i.product_type, i.lifecycle_phase, i.unit_of_measure, r.label as revision,
@@ -187,7 +209,7 @@ _HEAD = """
 		r.description as c_description, r.attributes as c_attributes, r.mass as c_mass,
 		r.mass_unit as c_mass_unit, r.material as c_material,
 		i.target_cost, i.target_currency, i.version || '-' || r.version as etag
-	from plm_items i join plm_revisions r on r.item_id = i.id
+	from {items} i join {revisions} r on r.item_id = i.id
 	where i.id = $1::uuid and not i.is_deleted and {chosen}
 	order by r.state = 'cancelled', r.ordinal desc limit 1
 """
@@ -199,34 +221,38 @@ _ROWS = """
 		case when i.is_deleted then 'deleted' when i.is_active then 'active' else 'inactive' end
 			as status,
 		coalesce(stands.id, i.id)::text as revision_id, r.label as revision,
-		r.state as revision_state, l.child_revision_id is not null as pinned,
+		r.state as revision_state, {pinned} as pinned,
 		l.quantity, l.quantity_kind, l.unit, i.unit_of_measure as base_unit, l.attrition,
 		l.setup_quantity, l.rounding_multiple, l.designators, l.note,
 		l.is_optional, l.is_consumable, l.allow_variants,
-		(select count(*) from plm_line_substitutes x where x.line_id = l.id) as substitute_count,
-		exists (select from plm_lines x where x.parent_revision_id = stands.id and x.view = $2)
+		{substitute_count} as substitute_count,
+		exists (select from {lines} x where x.parent_revision_id = stands.id and x.view = $2)
 			as has_children
-	from plm_lines l join plm_items i on i.id = l.child_item_id
+	from {lines} l join {items} i on i.id = l.child_item_id
 	cross join lateral (select coalesce(l.child_revision_id, {pick}) as id offset 0) stands
 	left join lateral (
-		select r.name, r.label, r.state from plm_revisions r where r.id = stands.id offset 0
+		select r.name, r.label, r.state from {revisions} r where r.id = stands.id offset 0
 	) r on true
 	left join lateral (
-		select s.name from plm_revisions s where s.id = i.current_revision_id offset 0
+		select s.name from {revisions} s where s.id = i.current_revision_id offset 0
 	) s on true
 	where l.parent_revision_id = any($1::uuid[]) and l.view = $2
 	order by l.parent_revision_id, l.find_number, l.line_uid
 """
-_ROWS_BY_RULE = {rule: _ROWS.format(pick=PICKS[rule]) for rule in Rule}
 Row = dict[str, Any]
 
 
+@lru_cache(256)
+def _rows(rule: AnyRule) -> str:
+	return _ROWS.format(pick=pick_of(rule), **asdict(source_of(rule)))
+
+
 async def rows_below(
-	work: Work, revisions: Collection[str], rule: Rule, view: View
+	work: Work, revisions: Collection[str], rule: AnyRule, view: View
 ) -> dict[str, list[Row]]:
 	"""The lines of several revisions at once, with the children a rule resolves them to."""
 	by_parent: dict[str, list[Row]] = {}
-	for row in await mapped(work, _ROWS_BY_RULE[rule], sorted(revisions), str(view)):
+	for row in await mapped(work, _rows(rule), sorted(revisions), str(view)):
 		by_parent.setdefault(row["parent_revision_id"], []).append(row)
 	return by_parent
 
@@ -236,14 +262,17 @@ _FACTS = """
 		coalesce(r.name, s.name) as product_name, i.product_type, i.lifecycle_phase,
 		i.unit_of_measure, coalesce(r.id, i.id)::text as revision_id, r.label as revision,
 		r.state as revision_state, i.current_revision_id = r.id as current
-	from unnest($1::uuid[]) u (id) left join plm_revisions r on r.id = u.id
-	join plm_items i on i.id = coalesce(r.item_id, u.id)
-	join plm_revisions s on s.id = i.current_revision_id
+	from unnest($1::uuid[]) u (id) left join {revisions} r on r.id = u.id
+	join {items} i on i.id = coalesce(r.item_id, u.id)
+	join {revisions} s on s.id = i.current_revision_id
 """
 
 
-async def facts_of(work: Work, nodes: Sequence[str]) -> dict[str, Row]:
-	"""What a person knows the nodes of a structure by."""
+async def facts_of(
+	work: Work, nodes: Sequence[str], rule: AnyRule = Rule.DEFAULT
+) -> dict[str, Row]:
+	"""What a person knows the nodes of a structure by; those of a baseline as they were."""
 	if not nodes:
 		return {}
-	return {row["node"]: row for row in await mapped(work, _FACTS, list(nodes))}
+	query = _FACTS.format(**asdict(source_of(rule)))
+	return {row["node"]: row for row in await mapped(work, query, list(nodes))}

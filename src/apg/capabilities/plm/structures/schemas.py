@@ -325,6 +325,11 @@ class RollUpOut(BaseModel):
 	product: Head
 	view: str
 	rule: str
+	at: datetime | None
+	serial: int | None
+	lot_number: int | None
+	context_product_id: str | None
+	baseline_id: str | None
 	quantity: Decimal
 	lot: int
 	lines: int
@@ -339,6 +344,11 @@ class TreeOut(BaseModel):
 	product: Head
 	view: str
 	rule: str
+	at: datetime | None
+	serial: int | None
+	lot_number: int | None
+	context_product_id: str | None
+	baseline_id: str | None
 	depth: int
 	quantity: Decimal
 	lot: int
@@ -351,6 +361,11 @@ class FlatOut(BaseModel):
 	product: Head
 	view: str
 	rule: str
+	at: datetime | None
+	serial: int | None
+	lot_number: int | None
+	context_product_id: str | None
+	baseline_id: str | None
 	quantity: Decimal
 	lot: int
 	truncated: bool

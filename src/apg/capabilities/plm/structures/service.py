@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision, RevisionNotWorking
-from apg.capabilities.plm.products.reading import latest_working
+from apg.capabilities.plm.products.reading import latest_working, named_revision
 from apg.capabilities.plm.shared.designators import format_designators, parse_designators
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import RevisionState
@@ -57,8 +57,9 @@ class Parent:
 	revision: Revision
 
 
-async def open_parent(work: Work, product_id: str) -> Parent:
-	"""Locks the tenant's structures and the product's working revision, in this order always.
+async def open_parent(work: Work, product_id: str, revision: str | None = None) -> Parent:
+	"""Locks the tenant's structures and the product's working revision, in this order always: the
+	named one (label or id), which may belong to a change, else the one that belongs to none.
 
 	Raises NotFound, PreconditionFailed, RevisionNotWorking.
 	"""
@@ -69,9 +70,14 @@ async def open_parent(work: Work, product_id: str) -> Parent:
 		raise NotFound(_("{what} not found", what=_("product")))  # a stranger's id never waits
 	await lock_structures(work)
 	item = await work.get(Item, product_id)
+	chosen = latest_working(item.id) if revision is None else named_revision(item.id, revision)
 	found = await work.session.scalar(
-		latest_working(item.id).with_for_update().execution_options(populate_existing=True)
+		chosen.with_for_update().execution_options(populate_existing=True)
 	)
+	if revision is not None:
+		if found is None:
+			raise NotFound(_("The product has no revision {label}.", label=revision))
+		found.must_be_working()
 	if found is None:
 		current = await work.get(Revision, item.current_revision_id)
 		current.must_be_working()
@@ -82,18 +88,20 @@ async def open_parent(work: Work, product_id: str) -> Parent:
 	return Parent(item, found)
 
 
-async def add_line(work: Work, product_id: str, new: LineIn) -> Line:
+async def add_line(work: Work, product_id: str, new: LineIn, revision: str | None = None) -> Line:
 	"""One line; see add_lines."""
-	return (await add_lines(work, product_id, [new]))[0]
+	return (await add_lines(work, product_id, [new], revision))[0]
 
 
-async def add_lines(work: Work, product_id: str, news: Sequence[LineIn]) -> list[Line]:
+async def add_lines(
+	work: Work, product_id: str, news: Sequence[LineIn], revision: str | None = None
+) -> list[Line]:
 	"""Adds lines to the product's working revision, all or none.
 
 	Raises NotFound, RevisionNotWorking, StructureCycle, Conflict for a find number that is taken, and
 	Invalid, whose fields carry the line's place (`lines.3.unit`) when there are several.
 	"""
-	parent = await open_parent(work, product_id)
+	parent = await open_parent(work, product_id, revision)
 	present = await _present(work, parent.revision.id)
 	named = await _named(work, [each for new in news for each in (new, *new.substitutes)])
 	taken = _Taken.of(present)
@@ -119,9 +127,11 @@ async def add_lines(work: Work, product_id: str, news: Sequence[LineIn]) -> list
 	return made
 
 
-async def change_line(work: Work, product_id: str, line_uid: str, patch: LinePatch) -> Line:
+async def change_line(
+	work: Work, product_id: str, line_uid: str, patch: LinePatch, revision: str | None = None
+) -> Line:
 	"""Changes what the patch names. Raises as add_lines."""
-	parent = await open_parent(work, product_id)
+	parent = await open_parent(work, product_id, revision)
 	line = await _line_of(work, parent.revision.id, line_uid)
 	given = patch.model_dump(exclude_unset=True)
 	empty = [name for name in NEVER_EMPTY if name in given and given[name] is None]
@@ -163,9 +173,11 @@ async def change_line(work: Work, product_id: str, line_uid: str, patch: LinePat
 	return line
 
 
-async def remove_line(work: Work, product_id: str, line_uid: str) -> None:
+async def remove_line(
+	work: Work, product_id: str, line_uid: str, revision: str | None = None
+) -> None:
 	"""Takes a line out; the trail keeps it. Raises NotFound, RevisionNotWorking."""
-	parent = await open_parent(work, product_id)
+	parent = await open_parent(work, product_id, revision)
 	line = await _line_of(work, parent.revision.id, line_uid)
 	for substitute in await _substitutes_of(work, line.id):
 		await work.delete(substitute)

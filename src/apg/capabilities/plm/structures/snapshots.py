@@ -27,7 +27,7 @@ from apg.capabilities.plm.shared.structure import UNKNOWN_QUANTITY, Structure
 from apg.capabilities.plm.structures.fixed_rows import as_text, aside
 from apg.capabilities.plm.structures.loading import Columns, load_below, load_whole
 from apg.capabilities.plm.structures.plain_sql import fetched
-from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.rules import AnyRule, Rule, View
 from apg.capabilities.plm.structures.unit_codes import factors
 from apg.kernel.errors import Conflict
 from apg.kernel.texts import _
@@ -51,7 +51,7 @@ class Snapshot:
 	"""
 
 	root: str | None
-	rule: Rule
+	rule: AnyRule
 	view: View
 	structure: Structure
 	item_words: npt.NDArray[np.uint64]  # (k, 2) ids of items, each once
@@ -178,7 +178,7 @@ def snapshot_cache() -> SnapshotCache:
 async def snapshot_of(
 	work: Work,
 	root: str,
-	rule: Rule,
+	rule: AnyRule,
 	view: View,
 	meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> Snapshot:
@@ -232,7 +232,7 @@ async def build(
 	work: Work,
 	columns: Columns,
 	root: str | None,
-	rule: Rule,
+	rule: AnyRule,
 	view: View,
 	meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> Snapshot:

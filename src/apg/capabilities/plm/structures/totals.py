@@ -101,7 +101,7 @@ async def _total(work: Work, rolled: RolledUp, name: str, unit: str, limit: int)
 		rolled.root, name, amount=float(times), limit=LARGEST_CONTRIBUTIONS
 	)
 	known = {gap.item for gap in report.gaps} | {gap.parent for gap in report.gaps if gap.parent}
-	facts = await facts_of(work, sorted(known | {each.item for each in most}))
+	facts = await facts_of(work, sorted(known | {each.item for each in most}), rolled.snapshot.rule)
 	total = rolled.total(name, node, times)
 	return {
 		"unit": unit,

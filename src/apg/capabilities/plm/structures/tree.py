@@ -14,7 +14,7 @@ from apg.capabilities.plm.structures import exact
 from apg.capabilities.plm.structures.prices import Costs
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of, rows_below
 from apg.capabilities.plm.structures.rollup import RolledUp, roll_up_product
-from apg.capabilities.plm.structures.rules import Rule, View
+from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot, snapshot_of
 from apg.contracts.reference import Units
 from apg.kernel.stamps import utc_now
@@ -31,7 +31,7 @@ class Asked:
 	None: no costs.
 	"""
 
-	rule: Rule = Rule.DEFAULT
+	rule: AnyRule = Rule.DEFAULT
 	view: View = View.ENGINEERING
 	depth: int = 1
 	quantity: Decimal = Decimal(1)
@@ -45,9 +45,22 @@ class Asked:
 		return {
 			"view": str(self.view),
 			"rule": str(self.rule),
+			**demanded(self.rule),
 			"quantity": self.quantity,
 			"lot": self.lot,
 		}
+
+
+def demanded(rule: AnyRule) -> dict[str, Any]:
+	"""What a rule was asked for, as the wire tells it; nulls for a plain rule."""
+	asked = rule if isinstance(rule, Demand) else Demand(rule)
+	return {
+		"at": asked.at,
+		"serial": asked.number if asked.rule is Rule.UNIT else None,
+		"lot_number": asked.number if asked.rule is Rule.LOT else None,
+		"context_product_id": asked.context,
+		"baseline_id": asked.baseline,
+	}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +215,7 @@ async def flat(work: Work, head: HeadRow, asked: Asked, whole: frozenset[str]) -
 	listed = flatten(structure, head.revision_id, lots=asked.lot, whole=kept)
 	amounts = _amounts(snapshot, head.revision_id, asked, kept)
 	chosen = listed[: asked.limit]
-	facts = await facts_of(work, [each.item for each in chosen])
+	facts = await facts_of(work, [each.item for each in chosen], asked.rule)
 	rows: list[Row] = []
 	for each in chosen:
 		node, known = structure.index(each.item), facts[each.item]

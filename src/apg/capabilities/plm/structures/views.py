@@ -14,6 +14,7 @@ from apg.capabilities.plm.structures import (
 	service,
 	totals,
 )
+from apg.capabilities.plm.structures.demands import plain_rule
 from apg.capabilities.plm.structures.page_tree import Context, ContextIn
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.schemas import LineIn, LinePatch
@@ -40,10 +41,10 @@ RULES = [
 VIEWS = [(one, str(one).capitalize()) for one in View]
 
 
-async def _context(request: Request, work: Work) -> Context:
+async def _context(request: Request, work: Work, product_id: str) -> Context:
 	given = {name: text for name, text in request.query_params.items() if text.strip()}
 	known = {name: text for name, text in given.items() if name in ContextIn.model_fields}
-	return await page_tree.context_of(work, checked(ContextIn, known))
+	return await page_tree.context_of(work, product_id, checked(ContextIn, known))
 
 
 # -- the tree ----------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ async def structure_page(
 ) -> Response:
 	if not work.principal.may(may.STRUCTURES_READ):
 		return lead_to(work, f"/plm/products/{product_id}/facts")
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	frame = await framing.frame(work, product_id, "structure", context.revision)
 	if frame["product"]["status"] == "deleted":
 		return lead_to(work, f"/plm/products/{product_id}/facts")
@@ -98,7 +99,7 @@ async def tree_rows(
 	product_id: str, request: Request, work: Reading, depth: int = 1, filter: str = ""
 ) -> Response:
 	"""All rows to a depth, or those that hold a text with the way to each."""
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	text = filter.strip()[:200]
 	if text:
 		shown = await page_tree.filtered(work, product_id, context, text)
@@ -117,7 +118,7 @@ async def child_rows(
 	path: str,
 	above: str = "",
 ) -> Response:
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	rows = await page_tree.children_of(
 		work, product_id, context, path=path.split(".")[:60], of=of, node=node, above=above
 	)
@@ -151,7 +152,7 @@ async def _rows(
 
 @router.get("/figures")
 async def figures_part(product_id: str, request: Request, work: Reading) -> Response:
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	shown = await page_tree.tree_of(work, product_id, context)
 	return show(
 		work,
@@ -168,7 +169,7 @@ async def figures_part(product_id: str, request: Request, work: Reading) -> Resp
 async def trace_panel(
 	product_id: str, request: Request, work: Reading, of: str = "cost"
 ) -> Response:
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	name = _of(work, of)
 	answer, _etag = await answers.rollup(work, product_id, **_question(context), limit=20)
 	found = page_tree.plain(answer)
@@ -188,7 +189,7 @@ async def trace_panel(
 async def missing_page(
 	product_id: str, request: Request, work: Reading, of: str = "cost"
 ) -> Response:
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	name = _of(work, of)
 	frame = await framing.frame(work, product_id, "structure", context.revision)
 	answer, _etag = await answers.rollup(work, product_id, **_question(context), limit=MOST_MISSING)
@@ -330,10 +331,12 @@ def _as_invalid(error: Invalid | Conflict) -> Invalid:
 
 @router.get("/where-used")
 async def where_used_page(product_id: str, request: Request, work: Reading) -> Response:
-	context = await _context(request, work)
+	context = await _context(request, work, product_id)
 	frame = await framing.frame(work, product_id, "where-used", context.revision)
 	found = page_tree.plain(
-		await answers.where_used(work, product_id, rule=context.asked.rule, view=context.asked.view)
+		await answers.where_used(
+			work, product_id, rule=plain_rule(context.asked.rule), view=context.asked.view
+		)
 	)
 	shown = page_uses.tree_of(found)
 	return show(

@@ -14,7 +14,7 @@ from apg.capabilities.plm.shared.structure import Structure
 from apg.capabilities.plm.structures import exact
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
-from apg.capabilities.plm.structures.rules import OPEN, PICKS, Rule, View
+from apg.capabilities.plm.structures.rules import OPEN, PICKS, PLAIN, Rule, View
 from apg.contracts.reference import Units
 from apg.kernel.work import Work
 
@@ -54,7 +54,7 @@ def _above(rule: Rule) -> str:
 	"""  # noqa: S608 - constants of ours
 
 
-_ABOVE = {rule: _above(rule) for rule in Rule}
+_ABOVE = {rule: _above(rule) for rule in PLAIN}
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,7 @@ def upgrade() -> None:
 		sa.Column("mass", sa.Numeric(precision=20, scale=6), nullable=True),
 		sa.Column("mass_unit", sa.Text(), nullable=True),
 		sa.Column("material", sa.Text(), nullable=True),
+		sa.Column("is_first", sa.Boolean(), nullable=False),
 		sa.Column("merkle_hash", sa.Text(), nullable=False),
 		sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
 		sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
@@ -276,6 +277,13 @@ def upgrade() -> None:
 		"plm_baseline_members",
 		["revision_id"],
 		unique=False,
+	)
+	op.create_index(
+		"uq_plm_baseline_members_item",
+		"plm_baseline_members",
+		["tenant_id", "baseline_id", "item_id"],
+		unique=True,
+		postgresql_where=sa.text("is_first"),
 	)
 	protect(op, "plm_baselines", app="select, insert")
 	protect(op, "plm_effectivities")

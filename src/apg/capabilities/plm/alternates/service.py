@@ -1,0 +1,185 @@
+"""What can be done with alternates: say that a part may stand in for another, everywhere."""
+
+from typing import Any
+
+from sqlalchemy import case, or_, select, text
+
+from apg.capabilities.plm.alternates.models import Alternate
+from apg.capabilities.plm.alternates.schemas import AlternateIn, AlternatePatch
+from apg.capabilities.plm.locks import lock_structures
+from apg.capabilities.plm.products.models import Item, Revision
+from apg.capabilities.plm.rows import ids
+from apg.capabilities.plm.shared.replacements import Pair, contradiction
+from apg.kernel.database import AnySelect
+from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
+from apg.kernel.json_rows import One
+from apg.kernel.texts import _
+from apg.kernel.work import Work
+
+
+class AlternatesContradict(Conflict):
+	"""A one-way alternate would lead back to the product it replaces."""
+
+	code = "ALTERNATES_CONTRADICT"
+
+
+def select_alternates(product_id: str) -> AnySelect:
+	"""Alternates of a product in both directions, seen from it."""
+	other: Any = case(
+		(Alternate.item_id == product_id, Alternate.alternate_id), else_=Alternate.item_id
+	)
+	mine: Any = case(
+		(Alternate.item_id == product_id, Alternate.item_id), else_=Alternate.alternate_id
+	)
+	direction = case(
+		(Alternate.is_two_way, "both"), (Alternate.item_id == product_id, "out"), else_="in"
+	)
+	return (
+		select(
+			Alternate.id.label("alternate_id"),
+			mine.label("for_product_id"),
+			Item.id.label("product_id"),
+			Item.number.label("product_number"),
+			Revision.name.label("product_name"),
+			Item.lifecycle_phase.label("lifecycle_phase"),
+			direction.label("direction"),
+			Alternate.is_two_way.label("is_two_way"),
+			Alternate.evidence.label("evidence"),
+			Alternate.created_at.label("created_at"),
+			Alternate.updated_at.label("updated_at"),
+			Alternate.version.label("etag"),
+		)
+		.join(Item, Item.id == other)
+		.join(Revision, Revision.id == Item.current_revision_id)
+		.where(
+			or_(Alternate.item_id == product_id, Alternate.alternate_id == product_id),
+			~Item.is_deleted,
+		)
+		.order_by(direction.desc(), Item.number, Alternate.id)
+	)
+
+
+async def listed(work: Work, product_id: str) -> bytes:
+	"""As JSON. Raises NotFound."""
+	await work.get(Item, product_id)
+	return await work.read_json(select_alternates(product_id))
+
+
+async def read(work: Work, product_id: str, alternate_id: str) -> One:
+	"""Raises NotFound."""
+	await work.get(Item, product_id)
+	found = await _named(work, product_id, alternate_id)
+	return await work.read_one(
+		select_alternates(product_id).where(Alternate.id == found.id), Alternate
+	)
+
+
+async def _named(work: Work, product_id: str, alternate_id: str) -> Alternate:
+	found = await work.get(Alternate, alternate_id)
+	if product_id not in (found.item_id, found.alternate_id):
+		raise NotFound(_("{what} not found", what=_("alternate")))
+	return found
+
+
+async def add(work: Work, product_id: str, new: AlternateIn) -> Alternate:
+	"""Raises NotFound, Invalid for the product itself or an unknown one, Conflict for a pair that is
+	there, AlternatesContradict."""
+	if await work.find(Item, product_id) is None:
+		raise NotFound(_("{what} not found", what=_("product")))
+	await lock_structures(work)  # of two that close a ring together the second sees the first
+	item = await work.get(Item, product_id)
+	other = await _product(work, new)
+	if other.id == item.id:
+		raise Invalid.one(
+			"product_number", _("A product is no alternate of itself; choose another."), "itself"
+		)
+	standing = await work.session.scalar(
+		select(Alternate).where(Alternate.item_id == other.id, Alternate.alternate_id == item.id)
+	)
+	if standing is not None:
+		raise AlternatesContradict(
+			_(
+				"{number} is recorded the other way round already; make that one two-way.",
+				number=other.number,
+			)
+		)
+	made = work.add(
+		Alternate(
+			item_id=item.id,
+			alternate_id=other.id,
+			is_two_way=new.is_two_way,
+			evidence=new.evidence or None,
+		)
+	)
+	await work.flush()
+	await _refuse_contradiction(work, item.id)
+	return made
+
+
+async def _product(work: Work, new: AlternateIn) -> Item:
+	if (new.product_id is None) == (new.product_number is None):
+		raise Invalid.one(
+			"product_number", _("Name the product by product_id or by product_number.")
+		)
+	chosen = Item.id == new.product_id if new.product_id else Item.number == new.product_number
+	found = await work.session.scalar(select(Item).where(chosen, ~Item.is_deleted))
+	if found is None:
+		name = new.product_number or new.product_id
+		field = "product_number" if new.product_number else "product_id"
+		raise Invalid.one(field, _("There is no product {name}.", name=name), "unknown")
+	return found
+
+
+_CONNECTED = text("""
+	with recursive reach(id) as (
+		select cast(:begin as uuid)
+		union
+		select case when a.item_id = reach.id then a.alternate_id else a.item_id end
+		from reach join plm_alternates a on reach.id in (a.item_id, a.alternate_id)
+	)
+	select a.item_id::text, a.alternate_id::text, a.is_two_way from plm_alternates a
+	where a.item_id in (select id from reach)
+""")
+
+
+async def _refuse_contradiction(work: Work, item_id: str) -> None:
+	rows = await work.execute(_CONNECTED, {"begin": item_id})
+	pairs: list[Pair] = [(row[0], row[1], row[2]) for row in rows]
+	ring = contradiction(pairs)
+	if not ring:
+		return
+	named = await work.execute(select(Item.id, Item.number).where(Item.id == ids(ring)))
+	numbers = {row.id: row.number for row in named}
+	way = " > ".join(numbers.get(each, each) for each in ring)
+	raise AlternatesContradict(
+		_("These would replace each other in a ring: {way}. Make them two-way instead.", way=way),
+		problems=[Problem("product_number", _("This closes the ring {way}.", way=way), "cycle")],
+	)
+
+
+async def change(
+	work: Work, product_id: str, alternate_id: str, patch: AlternatePatch
+) -> Alternate:
+	"""Raises NotFound, PreconditionFailed, Invalid, AlternatesContradict."""
+	await work.get(Item, product_id)
+	await _named(work, product_id, alternate_id)
+	await lock_structures(work)
+	held = await work.edit(Alternate, alternate_id)
+	given = patch.model_dump(exclude_unset=True)
+	if given.get("is_two_way", False) is None:
+		raise Invalid.one("is_two_way", _("This field cannot be emptied."))
+	if "is_two_way" in given:
+		held.is_two_way = given["is_two_way"]
+	if "evidence" in given:
+		held.evidence = given["evidence"] or None
+	await work.flush()
+	await _refuse_contradiction(work, held.item_id)
+	return held
+
+
+async def remove(work: Work, product_id: str, alternate_id: str) -> None:
+	"""Raises NotFound, PreconditionFailed."""
+	await work.get(Item, product_id)
+	await _named(work, product_id, alternate_id)
+	await work.delete(await work.edit(Alternate, alternate_id))
+	await work.flush()
