@@ -3,8 +3,11 @@
 import asyncio
 import os
 import stat
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from apg.cli import catalogue
 from apg.cli.explaining import free_bytes
@@ -32,6 +35,7 @@ def examine(*, as_json: bool) -> int:
 		findings += catalogue.findings(settings, embedded=embedded)
 		if not any(finding.state == "bad" and finding.fatal for finding in findings):
 			findings += asyncio.run(_of_log(settings))
+		findings.append(asyncio.run(mail_finding(settings)))
 	show([finding.row() for finding in findings], as_json=as_json)
 	wrong = [finding for finding in findings if finding.state == "bad"]
 	if not as_json:
@@ -111,6 +115,38 @@ async def _of_log(settings: Settings) -> list[Finding]:
 	finally:
 		await runtime.engine.dispose()
 	return found
+
+
+async def mail_finding(settings: Settings) -> Finding:
+	"""Connects and signs in as before a mail; nothing is sent."""
+	from apg.kernel.outbound import Outbound
+	from apg.platform.notifications.settings import MailSettings
+	from apg.platform.notifications.transports.email import EmailTransport, MailFailed
+
+	try:
+		mail = MailSettings()
+	except ValidationError as error:
+		told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+		return bad("mail", told, "mend the settings APG_SMTP_*")
+	if not mail.is_on:
+		return note("mail", "off: links are shown to administrators, once", "set APG_SMTP_HOST")
+	where = f"{mail.host}:{mail.port}"
+	try:
+		await EmailTransport(mail, Outbound(settings), "localhost").check()
+	except MailFailed as failed:
+		return bad("mail", f"{where}: {failed.kind.replace('_', ' ')}", _MAIL[failed.kind])
+	return ok("mail", f"{where} takes it, security {mail.security}")
+
+
+_MAIL = defaultdict(
+	lambda: "look at the log of the mail server",
+	address_refused="name the server or its network in APG_OUTBOUND_ALLOW if it is yours",
+	login="mend APG_SMTP_USER and APG_SMTP_PASSWORD",
+	name="mend APG_SMTP_HOST: the name is not known",
+	no_starttls="set APG_SMTP_SECURITY=tls, or none for a server on this machine",
+	tls="set APG_OUTBOUND_CA to the certificate that signed the server's",
+	connection="start the server, or mend APG_SMTP_HOST and APG_SMTP_PORT",
+)
 
 
 def _horizon(held: "catalogue.Horizon | None") -> Finding:

@@ -1,10 +1,12 @@
 """Messages to people inside the product."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
+	from apg.kernel.runtime import Runtime
 	from apg.kernel.work import Work
 
 
@@ -54,3 +56,48 @@ class NoNotifications:
 
 
 Notifications.absent = NoNotifications()  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+	"""What is mailed to one address: paragraphs of text and one link, in the reader's language.
+
+	It is kept encrypted until it is sent, at the latest until `expires_at`, and then forgotten.
+	"""
+
+	to: str
+	kind: str
+	subject: str
+	paragraphs: tuple[str, ...]
+	link: str = ""
+	link_text: str = ""
+	locale: str = "en"
+	recipient_id: str | None = None
+	expires_at: datetime | None = None
+
+
+class Mail(Protocol):
+	"""Mail to people outside or inside of the product; provided by notifications."""
+
+	absent: ClassVar["Mail"]
+
+	def is_on(self, runtime: "Runtime") -> bool:
+		"""Whether this installation can send mail."""
+		...
+
+	async def send(self, work: "Work", letter: Letter) -> bool:
+		"""Puts the letter into the post in this transaction; False where there is no mail."""
+		...
+
+
+class NoMail:
+	"""Without mail, links are shown to whoever makes them."""
+
+	def is_on(self, runtime: "Runtime") -> bool:
+		return False
+
+	async def send(self, work: "Work", letter: Letter) -> bool:
+		return False
+
+
+Mail.absent = NoMail()  # type: ignore[assignment]

@@ -94,6 +94,7 @@ PRIVILEGED_FUNCTIONS: dict[str, str] = {
 	"administrator_stays": "refuses to leave a tenant without an administrator",
 	"auth_epoch_raise": "tells every process to read a person or tenant again",
 	"auth_epochs_since": "what to read again; ids only",
+	"mail_claim": "the sender of mail takes what is due, of all tenants, by its ids",
 	"webhook_claim": "the sender takes deliveries that are due, of all tenants, by their ids",
 	"auth_changed": "raises an epoch whoever changes rights, psql included",
 }

@@ -1,17 +1,18 @@
 """One's own account over the API: password, second factor, sessions; invitation and reset."""
 
 import asyncio
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from pyotp.totp import TOTP
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from apg.kernel.errors import TooManyRequests
 from apg.kernel.migrating import admin_engine
@@ -19,6 +20,9 @@ from apg.kernel.principal import Principal
 from apg.kernel.work import open_work
 from apg.platform.auth.accounts import links, second_factor
 from apg.platform.auth.users import service as users
+from apg.platform.notifications.mail.models import OutgoingMail
+from apg.platform.notifications.mail.service import COLUMN, ring_of
+from apg.platform.notifications.settings import MailSettings
 from tests.platform.auth.conftest import PASSWORD, Person, World
 
 NEW = "eight other words, all of my own"
@@ -35,19 +39,29 @@ def bearer(token: str) -> dict[str, str]:
 
 @dataclass
 class Outbox:
-	"""A mailer that keeps what it was given."""
+	"""The letters that wait to be sent in Alice's company."""
 
-	mails: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+	world: World
 
-	async def send(self, to: str, subject: str, text: str, locale: str) -> None:
-		self.mails.append((to, subject, text))
+	async def mails(self) -> list[tuple[str, str, str]]:
+		"""Address, subject and text of each."""
+		runtime, tenant_id = self.world.runtime, self.world.alice.tenant_id
+		system = Principal.system(tenant_id)
+		async with open_work(runtime, system, action="tests", origin="cli") as work:
+			sealed = await work.scalars(select(OutgoingMail.content))
+		found = [json.loads(ring_of(runtime).decrypt(tenant_id, COLUMN, one)) for one in sealed]
+		return [
+			(one["to"], one["subject"], "\n".join([*one["paragraphs"], one["link"]]))
+			for one in found
+		]
 
 
 @pytest.fixture
 async def outbox(world: World) -> AsyncIterator[Outbox]:
-	world.runtime.state["mailer"] = made = Outbox()
-	yield made
-	del world.runtime.state["mailer"]
+	mail = MailSettings(host="smtp.example.org", sender="apg@example.org")
+	world.runtime.state["mail"] = mail
+	yield Outbox(world)
+	del world.runtime.state["mail"]
 
 
 # -- password ---------------------------------------------------------------------------------
@@ -310,7 +324,7 @@ async def test_a_mailed_invitation_is_not_shown(
 ) -> None:
 	made = await invite(api, world.alice, email="gus@example.org")
 	assert made["link"] is None
-	((to, _subject, body),) = outbox.mails
+	((to, _subject, body),) = await outbox.mails()
 	assert to == "gus@example.org"
 	assert f"{world.runtime.settings.base_url}/invitation/" in body
 
@@ -334,7 +348,7 @@ async def test_a_reset_is_mailed_and_ends_every_session(
 		headers={"Host": "testserver", "X-Forwarded-Host": "evil.example"},
 	)
 	assert asked.status_code == 202
-	((to, _subject, body),) = outbox.mails
+	((to, _subject, body),) = await outbox.mails()
 	assert to == "somebody@example.org"
 	link = next(word for word in body.split() if word.startswith("http"))
 	# Built from the configured address, whatever Host said.
@@ -377,7 +391,7 @@ async def test_known_and_unknown_people_get_the_same_answer_in_the_same_time(
 		assert waited[-1] <= links.RESET_SECONDS
 		assert waited[-1] >= links.RESET_SECONDS - (present() - began)
 	assert len({(answer.status_code, answer.content) for answer in answers}) == 1
-	assert len(outbox.mails) == 1
+	assert len(await outbox.mails()) == 1
 
 
 async def test_an_administrator_hands_over_a_link_once(

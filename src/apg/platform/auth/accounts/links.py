@@ -4,17 +4,18 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import func, select, update
 
+from apg.contracts.notifications import Letter, Mail
 from apg.kernel.errors import Gone, Invalid, NotFound
 from apg.kernel.json_rows import Page
 from apg.kernel.passwords import hash_password, password_problem
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import is_id, utc_now
-from apg.kernel.texts import _
+from apg.kernel.texts import N_, _, translate
 from apg.kernel.tokens import new_secret, secret_hash
 from apg.kernel.work import Origin, Work, open_work
 from apg.platform.auth.accounts import sign_in
@@ -32,12 +33,6 @@ class LinkGone(Gone):
 	"""Used, ended, withdrawn or never there: nothing tells them apart."""
 
 	code = "LINK_GONE"
-
-
-class Mailer(Protocol):
-	"""Sends mail where the installation can; without one, links are shown to administrators."""
-
-	async def send(self, to: str, subject: str, text: str, locale: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +57,6 @@ class Opened:
 	display_name: str
 	user_id: str | None
 	has_account: bool
-
-
-def _mailer(runtime: Runtime) -> Mailer | None:
-	return runtime.state.get("mailer")
 
 
 async def open_link(runtime: Runtime, text: str, kind: str) -> Opened:
@@ -132,13 +123,20 @@ async def invite(work: Work, new: InvitationIn) -> Link:
 	await work.flush()
 	# Built from the configured address, never from the Host somebody sent.
 	address = f"{work.runtime.settings.base_url}/invitation/{text}"
-	mailer = _mailer(work.runtime)
-	if mailer is not None and new.email:
-		subject = _("Invitation to {tenant}", tenant=work.principal.tenant_name)
-		body = _("Open this link to join; it is good for one day: {link}", link=address)
-		to = new.email
-		work.after_commit(lambda: mailer.send(to, subject, body, work.principal.locale))
-	return Link(link.id, address, link.expires_at, mailer is not None and bool(new.email))
+	mailed = bool(new.email) and await work.port(Mail).send(
+		work,
+		Letter(
+			to=new.email or "",
+			kind="invitation",
+			subject=_("Invitation to {tenant}", tenant=work.principal.tenant_name),
+			paragraphs=(_("Open this link to join; it ends by itself:"),),
+			link=address,
+			link_text=_("Join"),
+			locale=work.principal.locale,
+			expires_at=link.expires_at,
+		),
+	)
+	return Link(link.id, address, link.expires_at, mailed)
 
 
 async def _withdraw(work: Work, condition: Any) -> int:
@@ -238,27 +236,28 @@ async def request_reset(runtime: Runtime, username: str, origin: Origin) -> None
 	started = time.monotonic()
 	name = sign_in.plain(username).replace("\0", "")
 	await sign_in.spend(runtime, f"reset:{name}", origin)
-	mailer = _mailer(runtime)
+	mail = runtime.composition.port(Mail, frozenset())
 	found = await ask(runtime, "select * from reset_lookup($1)", name)
-	if found is not None and mailer is not None:
+	if found is not None and mail.is_on(runtime):
 		system = Principal.system(str(found["tenant_id"]))
+		locale = found["locale"] or "en"
 		async with open_work(runtime, system, action="auth.reset.request", origin=origin) as work:
 			link = await _new_reset(work, str(found["id"]))
-		text = _("Open this link to choose a new password; it is good for half an hour: {link}")
-		sending = asyncio.create_task(
-			mailer.send(
-				found["email"],
-				_("A new password"),
-				text.replace("{link}", link.text),
-				found["locale"] or "en",
+			letter = Letter(
+				to=found["email"],
+				kind="reset",
+				subject=translate(N_("A new password"), locale),
+				paragraphs=(
+					translate(N_("Open this link to choose a new password; it ends soon:"), locale),
+				),
+				link=link.text,
+				link_text=translate(N_("Choose a password"), locale),
+				locale=locale,
+				recipient_id=str(found["id"]),
+				expires_at=link.expires_at,
 			)
-		)
-		_sending.add(sending)
-		sending.add_done_callback(_sending.discard)
+			await mail.send(work, letter)
 	await asyncio.sleep(max(0.0, RESET_SECONDS - (time.monotonic() - started)))
-
-
-_sending: set[asyncio.Task[None]] = set()
 
 
 async def _new_reset(work: Work, user_id: str) -> Link:

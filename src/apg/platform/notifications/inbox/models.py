@@ -31,6 +31,7 @@ class Notification(TenantOwned, Base):
 	priority: Mapped[str] = mapped_column(default=Priority.NORMAL, server_default=Priority.NORMAL)
 	key: Mapped[str] = mapped_column(default=new_id)
 	read_at: Mapped[datetime | None] = mapped_column()
+	mailed_at: Mapped[datetime | None] = mapped_column()
 
 	__table_args__ = (
 		UniqueConstraint("tenant_id", "recipient_id", "key"),
@@ -45,6 +46,12 @@ class Notification(TenantOwned, Base):
 			"tenant_id",
 			"recipient_id",
 			postgresql_where=text("read_at is null"),
+		),
+		Index(
+			"ix_notifications_not_mailed",
+			"tenant_id",
+			"created_at",
+			postgresql_where=text("read_at is null and mailed_at is null"),
 		),
 		CheckConstraint(f"priority in ({_PRIORITIES})", name="priority"),
 		CheckConstraint(f"length(kind) between 1 and {KIND_LIMIT}", name="kind"),

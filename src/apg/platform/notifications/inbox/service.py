@@ -14,6 +14,8 @@ from apg.kernel.texts import _
 from apg.kernel.web.lists import ListState
 from apg.kernel.web.pages import local_path
 from apg.kernel.work import Work
+from apg.platform.notifications.inbox import mailing
+from apg.platform.notifications.inbox.mailing import MAILED
 from apg.platform.notifications.inbox.models import (
 	KIND_LIMIT,
 	MESSAGE_LIMIT,
@@ -25,6 +27,7 @@ from apg.platform.notifications.inbox.models import (
 
 ROWS = 1_000  # of one statement; the driver takes 32,767 values
 _TABLE: Any = Notification.__table__
+_TOLD = [_TABLE.c[name] for name in MAILED]
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
 
@@ -43,8 +46,10 @@ async def send(work: Work, *messages: Message) -> int:
 	sent = 0
 	for start in range(0, len(messages), ROWS):
 		rows = [_row(work, one) for one in messages[start : start + ROWS]]
-		statement = insert(_TABLE).values(rows)
-		sent += (await work.execute(statement.on_conflict_do_nothing())).rowcount
+		statement = insert(_TABLE).values(rows).on_conflict_do_nothing().returning(*_TOLD)
+		new = (await work.execute(statement)).mappings().all()
+		sent += len(new)
+		await mailing.mail_at_once(work, new)
 	return sent
 
 
@@ -123,6 +128,12 @@ async def read(work: Work, message_id: str) -> One:
 		raise NotFound
 	query = select_messages(work.principal.user_id).where(Notification.id == message_id)
 	return await work.read_one(query, Notification)
+
+
+async def kinds(work: Work) -> list[str]:
+	"""The kinds of message the caller has had."""
+	mine = Notification.recipient_id == work.principal.user_id
+	return await work.scalars(select(Notification.kind).where(mine).distinct())
 
 
 async def unread_count(work: Work) -> int:

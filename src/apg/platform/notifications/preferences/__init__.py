@@ -1,0 +1,1 @@
+"""What a person wants mailed: at once, once a day, never."""
