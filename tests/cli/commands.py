@@ -50,9 +50,9 @@ def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
 	)
 
 
-def refused(done: subprocess.CompletedProcess[str], *parts: str) -> str:
+def refused(done: subprocess.CompletedProcess[str], *parts: str, code: int = 1) -> str:
 	"""Asserts a failure in one sentence without a traceback; answers the sentence."""
-	assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+	assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
 	told = [line for line in done.stderr.splitlines() if line.strip()]
 	assert len(told) == 1, done.stderr
 	assert told[0].startswith("apg: ")

@@ -1,14 +1,19 @@
 """The commands on a running installation: tables, JSON, and what they change."""
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from apg.cli import app
-from tests.cli.commands import Product, run
+from apg.embedded import launcher
+from apg.kernel.migrating import admin_engine
+from tests.cli.commands import Product, refused, run
 
 pytestmark = pytest.mark.xdist_group("cli")
 COMMANDS = [
@@ -53,12 +58,76 @@ def test_the_doctor_sees_what_is_open(product: Product) -> None:
 	assert done.returncode == 1
 
 
-def test_the_verification_claims_no_more_than_is_true(product: Product) -> None:
-	done = run("audit", "verify", "--json", **product.settings)
-	assert done.returncode == 2
-	found = {one["what"]: one["state"] for one in json.loads(done.stdout)}
-	assert found == {"entries": "ok", "recording": "ok", "recorder": "ok", "writers": "ok",
-		"seal": "note"}  # fmt: skip
+def _verified(product: Product, *words: str, code: int) -> dict[str, Any]:
+	done = run("audit", "verify", "--json", *words, **product.settings)
+	assert done.returncode == code, (done.stdout, done.stderr)
+	return json.loads(done.stdout)
+
+
+def _sealed(product: Product) -> None:
+	"""Waits until nothing of the running product is left to seal."""
+	until = time.monotonic() + 60
+	while _verified(product, code=0)["tenants"][1]["unsealed"]["entries"]:
+		assert time.monotonic() < until
+		time.sleep(0.5)
+
+
+def test_the_trail_of_a_running_product_is_as_it_was_sealed(product: Product) -> None:
+	_sealed(product)
+	told = _verified(product, "--tenant", product.demo()["tenant"], code=0)
+	(one,) = told["tenants"]
+	assert (told["clean"], one["clean"], one["faults"]) == (True, True, [])
+	assert one["name"] == product.demo()["tenant"]
+	assert one["sealed"] == one["entries"] > 1_000
+	assert one["window"] == "every entry is sealed"
+	assert {each["what"] for each in told["recording"]} == {"recording", "recorder", "writers"}
+	assert told["witness"]["file"] == str(product.home / "witness" / "heads.jsonl")
+	said = run("audit", "verify", **product.settings)
+	assert said.returncode == 0
+	assert "The trail is as it was sealed." in said.stdout
+	assert "entries a second" in said.stdout
+
+
+def test_a_row_changed_by_hand_is_named_and_the_code_is_1(product: Product) -> None:
+	_sealed(product)
+	engine = admin_engine(launcher.start(product.home).admin_url)
+	try:
+		with engine.begin() as connection:
+			connection.execute(text("set session_replication_role = 'replica'"))
+			seq, action = connection.execute(
+				text("select seq, action from audit_entries where table_name = 'plm_items' limit 1")
+			).one()
+			change = text("update audit_entries set action = :action where seq = :seq")
+			connection.execute(change, {"seq": seq, "action": "nothing"})
+		told = _verified(product, code=1)
+		faults = [fault for one in told["tenants"] for fault in one["faults"]]
+		assert [(fault["kind"], fault["seq"], fault["columns"]) for fault in faults] == [
+			("entry_changed", seq, ["action"])
+		]
+		said = run("audit", "verify", **product.settings)
+		assert said.returncode == 1
+		assert f"Entry {seq} at place " in said.stdout
+		assert "The trail is not as it was sealed." in said.stdout
+		with engine.begin() as connection:
+			connection.execute(text("set session_replication_role = 'replica'"))
+			connection.execute(change, {"seq": seq, "action": action})
+		_verified(product, code=0)
+	finally:
+		engine.dispose()
+
+
+def test_a_witness_kept_elsewhere_is_asked_for_by_its_name(
+	product: Product, tmp_path: Path
+) -> None:
+	copy = tmp_path / "heads.jsonl"
+	copy.write_bytes((product.home / "witness" / "heads.jsonl").read_bytes())
+	told = _verified(product, "--witness", str(copy), code=0)
+	assert told["witness"] == {
+		"file": str(copy), "there": True, "lines": len(copy.read_bytes().splitlines()), "faults": [],
+	}  # fmt: skip
+	gone = run("audit", "verify", "--witness", str(tmp_path / "none"), **product.settings)
+	refused(gone, "There is no file", code=2)
+	refused(run("audit", "verify", "--tenant", "nobody", **product.settings), "no company", code=2)
 
 
 @pytest.mark.slow

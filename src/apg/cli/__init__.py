@@ -194,17 +194,21 @@ def import_factors(
 
 
 @audit_app.command("verify")
-def audit_verify(as_json: Json = False) -> None:
-	"""Checks how the trail is written; says exactly what it can vouch for, and what not.
+def audit_verify(
+	tenant: Annotated[str, typer.Option(help="Only this company, by its short name.")] = "",
+	witness: Annotated[str, typer.Option(help="A copy of heads.jsonl kept elsewhere.")] = "",
+	as_json: Json = False,
+) -> None:
+	"""Checks every entry, hash and head of the trail; names what is not as it was sealed.
 
-	Exit code 1: something is wrong. 2: nothing is wrong that can be seen, and the entries are not
-	sealed. 0 is kept for a sealed trail.
+	Exit code 0: everything is. 1: something is not, or is not sealed, or not witnessed.
+	2: it could not be checked.
 
-	Examples: apg audit verify · apg audit verify --json
+	Examples: apg audit verify · apg audit verify --tenant acme --json
 	"""
-	from apg.cli.database import verify_audit
+	from apg.cli.verifying import verify_audit
 
-	raise typer.Exit(verify_audit(as_json=as_json))
+	raise typer.Exit(verify_audit(tenant=tenant, witness=witness, as_json=as_json))
 
 
 def main() -> None:

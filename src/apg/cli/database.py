@@ -59,20 +59,3 @@ def list_capabilities(*, as_json: bool) -> None:
 		for name, problems in whole.left_out.items()
 	]
 	show(rows, as_json=as_json)
-
-
-NOT_SEALED = 2
-
-
-def verify_audit(*, as_json: bool) -> int:
-	"""`apg audit verify`: 1 when something is wrong, else 2, since nothing vouches for the content."""
-	from apg.cli import catalogue
-
-	with installation() as settings:
-		found = catalogue.trail(settings)
-	show([one.row() for one in found], as_json=as_json)
-	wrong = [one for one in found if one.state == "bad"]
-	if not as_json:
-		told = "is not recorded as it should be" if wrong else "is recorded by the database alone"
-		print(f"\nThe trail {told}. What was recorded is not sealed, so it is not vouched for.")
-	return 1 if wrong else NOT_SEALED

@@ -6,6 +6,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -15,6 +16,9 @@ from apg.cli.findings import Finding, bad, note, ok
 from apg.cli.home import installation
 from apg.cli.output import show
 from apg.kernel.settings import UNUSED, Settings
+
+if TYPE_CHECKING:
+	from sqlalchemy.ext.asyncio import AsyncConnection
 
 HORIZON_SECONDS = 60.0
 LAG_EVENTS = 10_000
@@ -109,6 +113,7 @@ async def _of_log(settings: Settings) -> list[Finding]:
 				found.append(note("event log", "no reader yet", "start a worker: apg worker"))
 			elif not lags:
 				found.append(ok("event log", "no capability reads it yet"))
+			found.append(await _seal(connection))
 			sizes = await growth.report(connection)
 			biggest = ", ".join(f"{g.table} {g.bytes / 1e6:.1f} MB" for g in sizes[:5])
 			found.append(ok("largest tables", biggest or "empty"))
@@ -160,6 +165,18 @@ def _horizon(held: "catalogue.Horizon | None") -> Finding:
 	if held.seconds > HORIZON_SECONDS:
 		return bad("log horizon", told, f"end it: select pg_terminate_backend({held.pid})")
 	return ok("log horizon", told)
+
+
+async def _seal(connection: "AsyncConnection") -> Finding:
+	from apg.kernel.sealing import LATE_SECONDS
+	from apg.kernel.stamps import utc_now
+
+	row = (await connection.exec_driver_sql("select * from audit_waiting()")).one()
+	age = (utc_now() - row.oldest).total_seconds() if row.oldest else 0.0
+	if age > LATE_SECONDS:
+		told = f"{row.entries} entries of the trail are not sealed, the oldest since {age:.0f} s"
+		return bad("seal", told, "start a worker: apg worker")
+	return ok("seal", f"{row.entries} entries wait to be sealed")
 
 
 def _is_late(one: "catalogue.Lag") -> bool:

@@ -5,8 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from apg.kernel.events import Event
+
 if TYPE_CHECKING:
 	from apg.kernel.work import Work
+
+
+class SecurityEventRaised(Event):
+	"""Something of high or critical risk was refused or found: the first of its minute.
+
+	Written by the database itself with the security event, so that none is without the other.
+	"""
+
+	name = "audit.security_event.raised.v1"
+	event_id: str
+	kind: str
+	risk: str
 
 
 @dataclass(frozen=True, slots=True)

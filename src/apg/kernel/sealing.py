@@ -80,6 +80,7 @@ DDL: tuple[str, ...] = (
 		primary key (tenant_id, number)
 	)
 	""",
+	"create unique index ix_audit_heads_size on audit_heads (tenant_id, size)",
 	"""
 	create table audit_leaves (
 		tenant_id uuid not null,

@@ -1,11 +1,16 @@
 """Audit: the trail of changes, the security events, the history of a row."""
 
-from apg.contracts.audit import AuditTrail
+from apg.contracts.audit import AuditTrail, SecurityEventRaised
 from apg.kernel.capability import Api, Capability, MenuEntry, Pages
+from apg.kernel.events import on
+from apg.kernel.tasks import every
 from apg.platform.audit import permissions
-from apg.platform.audit.sealing.tasks import keep_sealing
+from apg.platform.audit.sealing import api as sealing_api
+from apg.platform.audit.sealing import views as sealing_views
+from apg.platform.audit.sealing.tasks import keep_sealing, verify_trail
 from apg.platform.audit.security_events import api as security_api
 from apg.platform.audit.security_events import views as security_views
+from apg.platform.audit.security_events.alerts import alert
 from apg.platform.audit.trail import api as trail_api
 from apg.platform.audit.trail import views as trail_views
 from apg.platform.audit.trail.service import Trail
@@ -41,11 +46,15 @@ capability = Capability(
 	permissions=permissions.ALL,
 	default_roles=permissions.ROLES,
 	# The named route stands before the one that takes any number.
-	apis=(Api("/api/v1/audit", (security_api.router, trail_api.router)),),
+	apis=(Api("/api/v1/audit", (security_api.router, sealing_api.router, trail_api.router)),),
 	pages=(
-		Pages("/admin/audit", (trail_views.router,), MENU),
+		Pages("/admin/audit", (sealing_views.router, trail_views.router), MENU),
 		Pages("/admin/security-events", (security_views.router,)),
 	),
 	ports={AuditTrail: Trail()},
+	publishes=(SecurityEventRaised,),
+	subscribers=(on(SecurityEventRaised, alert),),
+	tasks=(verify_trail,),
+	schedules=(every("43 4 * * 0", verify_trail),),
 	loops=(keep_sealing,),
 )

@@ -19,6 +19,7 @@ class Grown:
 	"""A tree that is known from a frontier on: it proves any leaf that came after."""
 
 	def __init__(self, before: Frontier, leaves: Sequence[bytes]) -> None:
+		self.added = len(leaves)
 		self.size = before.size + len(leaves)
 		self._known = before.spans()
 		self._known |= {

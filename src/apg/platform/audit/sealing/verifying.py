@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from apg.kernel import security_events
 from apg.kernel.audit import NOBODY
 from apg.kernel.events import Position
 from apg.kernel.keys import SigningKey
@@ -76,6 +77,27 @@ async def tenants_of(runtime: Runtime, seen: Seen) -> list[str]:
 async def keys_of(runtime: Runtime) -> dict[str, SigningKey]:
 	async with runtime.engine.connect() as connection:
 		return await audit_keys(connection, runtime)
+
+
+async def name_of(runtime: Runtime, tenant: str) -> str:
+	"""What a person calls the tenant; its id when no such company is there any more."""
+	if tenant == NOBODY:
+		return _("platform")
+	async with runtime.engine.connect() as connection:
+		rows = await connection.exec_driver_sql("select slug from tenant_facts($1)", (tenant,))
+		return rows.scalar() or tenant
+
+
+async def alarm(runtime: Runtime, tenant: str, route: str) -> None:
+	"""Notes that the trail is not as it was sealed; who administers the tenant is told."""
+	await security_events.record(
+		runtime,
+		"verify_failed",
+		route=route,
+		address="",
+		subject=route,
+		tenant_id=None if tenant == NOBODY else tenant,
+	)
 
 
 async def verify(

@@ -44,6 +44,20 @@ TRAIL_API = ListSpec(
 	COLUMNS, FILTERS, default_sort="-seq", page_sizes=(50,), max_page_size=500, paging="offset"
 )
 
+FORMATS = (("zip", "CSV, JSON lines and proofs"), ("csv", "CSV"), ("jsonl", "JSON lines"))
+TRAIL_EXPORT = ListSpec(
+	COLUMNS,
+	(
+		*FILTERS,
+		Filter("format", "Format", "choice", FORMATS),
+		Filter("raw", "For programs: no guard against formulas", "bool"),
+	),
+	default_sort="-seq",
+	page_sizes=(50,),
+	max_page_size=500,
+	paging="offset",
+)
+
 
 class EntryOut(BaseModel):
 	"""One change of one row, or one bulk change.

@@ -46,10 +46,9 @@ class Found:
 	estimated: bool
 
 
-async def listed(work: Work, state: ListState) -> Found:
-	"""One page of the trail, newest first unless asked otherwise."""
+def narrowed(query: Any, state: ListState) -> Any:
+	"""The select with the conditions of the filters."""
 	e = AuditEntry
-	query = select_entries()
 	for name, column in (
 		("table", e.table_name),
 		("row_id", e.row_id),
@@ -65,7 +64,14 @@ async def listed(work: Work, state: ListState) -> Found:
 	query = _between(query, state)
 	if (before := state["before"]) is not None:
 		query = query.where(e.seq < _whole(before))
+	return query
+
+
+async def listed(work: Work, state: ListState) -> Found:
+	"""One page of the trail, newest first unless asked otherwise."""
+	e = AuditEntry
 	columns: dict[str, Any] = {"seq": e.seq}
+	query = narrowed(select_entries(), state)
 	query = state.window(query, columns, e.seq.desc()).limit(None).offset(None)
 	page = await work.read_list(query, limit=state.page_size, offset=state.offset)
 	rows: list[dict[str, Any]] = load_json(page.body)
