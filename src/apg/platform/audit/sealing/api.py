@@ -13,7 +13,6 @@ from apg.kernel.work import Work
 from apg.platform.audit.permissions import SEAL_VERIFY, TRAIL_EXPORT, TRAIL_READ
 from apg.platform.audit.sealing import exporting, proofs, service
 from apg.platform.audit.sealing.schemas import HeadOut, ProofOut, SealOut
-from apg.platform.audit.sealing.tasks import verify_trail
 from apg.platform.audit.trail import schemas as trail
 from apg.platform.audit.trail.service import LARGEST_SEQ
 
@@ -29,7 +28,7 @@ async def read_seal(work: Annotated[Work, allow(TRAIL_READ)]) -> Response:
 @router.post("/seal/verification", response_model=SealOut, status_code=202)
 async def start_verification(work: Annotated[Work, allow(SEAL_VERIFY)]) -> Response:
 	"""Starts a verification of the whole trail of the company; read how it goes at `/audit/seal`."""
-	work.enqueue(verify_trail)
+	service.verify_soon(work)
 	return bare(work, await service.standing(work), status=202)
 
 

@@ -11,7 +11,7 @@ from apg.kernel.sealing import AFTER_HEAD, HEAD
 from apg.kernel.work import Work
 from apg.platform.audit.sealing.proofs import head_row
 
-KEY = "audit-seal"
+KEY, TASK = "audit-seal", "audit.seal.verify"
 COUNTED = 10_000  # unsealed entries that are counted; a worker takes 5,000 at a time
 _LAST = f"select {HEAD} from audit_heads h order by h.number desc limit 1"
 _SINCE = f"""select count(*) as entries, min(w.occurred_at) as first_at, max(w.occurred_at) as last_at
@@ -34,6 +34,12 @@ async def standing(work: Work) -> dict[str, Any]:
 		if told is None
 		else {"state": told.state, "done": told.done, "total": told.total, "report": told.report},
 	}
+
+
+def verify_soon(work: Work) -> None:
+	"""Has a worker verify the whole trail of the company; once, however often it is asked for."""
+	tasks_of_all = (one for c in work.runtime.composition.capabilities for one in c.tasks)
+	work.enqueue(next(one for one in tasks_of_all if one.name == TASK))
 
 
 async def heads(work: Work, *, after: int, limit: int) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from apg.kernel.sealing import Sealer
 from apg.kernel.tasks import task
 from apg.platform.audit.permissions import SEAL_VERIFY
 from apg.platform.audit.sealing import verifying, witnessed
-from apg.platform.audit.sealing.service import KEY
+from apg.platform.audit.sealing.service import KEY, TASK
 
 if TYPE_CHECKING:
 	from apg.kernel.worker import Run
@@ -19,7 +19,7 @@ async def keep_sealing(runtime: Runtime, principal_of: Any, stop: asyncio.Event)
 	await Sealer(runtime).run(stop)
 
 
-@task(steps=True, key=KEY, permission=SEAL_VERIFY, retries=1)
+@task(name=TASK, steps=True, key=KEY, permission=SEAL_VERIFY, retries=1)
 async def verify_trail(run: "Run") -> None:
 	"""Checks the whole trail of the company; who administers it is told when something is wrong."""
 	runtime, tenant = run.runtime, run.principal.tenant_id

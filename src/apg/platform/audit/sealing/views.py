@@ -11,7 +11,6 @@ from apg.kernel.web.show import lead_to, show
 from apg.kernel.work import Work
 from apg.platform.audit.permissions import SEAL_VERIFY, TRAIL_EXPORT, TRAIL_READ
 from apg.platform.audit.sealing import exporting, proofs, service
-from apg.platform.audit.sealing.tasks import verify_trail
 from apg.platform.audit.trail import schemas as trail
 from apg.platform.audit.trail.service import LARGEST_SEQ
 
@@ -37,7 +36,7 @@ async def verification(work: Annotated[Work, allow(TRAIL_READ)]) -> Response:
 
 @router.post("/seal/verification")
 async def verify(work: Annotated[Work, allow(SEAL_VERIFY)]) -> Response:
-	work.enqueue(verify_trail)
+	service.verify_soon(work)
 	return lead_to(work, PLACE, text=_("The trail is being verified"))
 
 
