@@ -21,6 +21,7 @@ from apg.capabilities.plm.structures import loading, snapshots
 from apg.capabilities.plm.structures.prices import Costs
 from apg.capabilities.plm.structures.rollup import COST, MASS, roll_up_product
 from apg.capabilities.plm.structures.rules import Rule, View
+from apg.cli.collector import rest_the_collector
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.work import Work, open_work
@@ -246,6 +247,7 @@ def one_product(report: Report, place: Place, shape: Shape) -> None:
 
 
 def run(report: Report) -> None:
+	rest_the_collector()  # as every process of the product does
 	with installation() as place:
 		product = small()
 		fill(place, product)

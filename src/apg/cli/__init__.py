@@ -1,6 +1,5 @@
 """The command line: `apg COMMAND --help` explains each with examples."""
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from apg.cli.collector import rest_the_collector
 from apg.cli.output import Failure, fail
 
 app = typer.Typer(
@@ -213,8 +213,7 @@ def audit_verify(
 
 def main() -> None:
 	"""Entry point: every failure ends in one sentence and its remedy, and a code that is not 0."""
-	# Loading makes a million objects that all stay; looking through them every 700 costs a quarter.
-	gc.set_threshold(50_000, 20, 50)
+	rest_the_collector()
 	try:
 		app()
 	except Failure as failure:
