@@ -2,8 +2,10 @@
 
 from apg.capabilities.esg import menu, permissions, searching
 from apg.capabilities.esg.activities import api as activities_api
+from apg.capabilities.esg.activities import views as activities_views
 from apg.capabilities.esg.calculations import api as calculations_api
 from apg.capabilities.esg.calculations import tasks as calculations
+from apg.capabilities.esg.calculations import views as calculations_views
 from apg.capabilities.esg.factor_files import api as factor_files_api
 from apg.capabilities.esg.factor_files import home as factors_home
 from apg.capabilities.esg.factor_files import tasks as factor_files
@@ -26,6 +28,7 @@ from apg.capabilities.esg.metrics import home
 from apg.capabilities.esg.metrics import views as metrics_views
 from apg.capabilities.esg.settings import EsgSettings
 from apg.capabilities.esg.sites import api as sites_api
+from apg.capabilities.esg.sites import views as sites_views
 from apg.contracts import esg as contract
 from apg.contracts import plm
 from apg.kernel.capability import Api, Capability, Pages
@@ -83,6 +86,9 @@ capability = Capability(
 				metrics_views.router,
 				views.router,
 				panel_views.router,
+				sites_views.router,
+				activities_views.router,
+				calculations_views.router,
 				footprint_views.router,
 				material_views.materials,
 				material_views.statements,
@@ -90,7 +96,7 @@ capability = Capability(
 				factors_views.sources,
 				factor_files_views.router,
 			),
-			menu.METRICS + menu.FOOTPRINTS,
+			menu.METRICS + menu.ACTIVITIES + menu.FOOTPRINTS,
 		),
 	),
 	home=(

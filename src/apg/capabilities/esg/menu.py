@@ -1,10 +1,13 @@
 """Entries of the navigation."""
 
 from apg.capabilities.esg.permissions import (
+	ACTIVITIES_READ,
+	CALCULATIONS_READ,
 	FACTORS_READ,
 	FOOTPRINTS_READ,
 	MATERIALS_READ,
 	METRICS_READ,
+	SITES_READ,
 	SUPPLIERS_READ,
 )
 from apg.kernel.capability import MenuEntry
@@ -15,6 +18,16 @@ METRICS = (
 		"Key figures", "/esg/metrics?is_kpi=true", "bullseye", METRICS_READ, "Sustainability"
 	),
 	MenuEntry("Emission factors", "/esg/factors", "journal-check", FACTORS_READ, "Sustainability"),
+)
+
+ACTIVITIES = (
+	MenuEntry("Sites", "/esg/sites", "geo-alt", SITES_READ, "Sustainability", 105),
+	MenuEntry(
+		"Activity records", "/esg/activities", "receipt", ACTIVITIES_READ, "Sustainability", 106
+	),
+	MenuEntry(
+		"Calculations", "/esg/calculations", "calculator", CALCULATIONS_READ, "Sustainability", 107
+	),
 )
 
 FOOTPRINTS = (

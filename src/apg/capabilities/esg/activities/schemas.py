@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from apg.capabilities.esg.shared import activity_words as words
 from apg.capabilities.esg.shared import places
@@ -94,14 +94,8 @@ class ActivityIn(BaseModel):
 	note: LongText | None = None
 	distinct_because: LongText | None = None
 
-	@model_validator(mode="after")
-	def _whole(self) -> "ActivityIn":
-		for field, sentence in self.gaps():
-			raise refused(field, f"{field}: {sentence}")
-		return self
-
 	def gaps(self) -> list[tuple[str, str]]:
-		"""What does not fit together, with its field."""
+		"""(field, sentence) of what does not fit together; the service refuses it."""
 		found: list[tuple[str, str]] = []
 		if self.period_end <= self.period_start:
 			found.append(("period_end", _("The end of the period must lie after its start.")))

@@ -113,8 +113,8 @@ async def _context(work: Work, rows: Sequence[ActivityIn]) -> _Context:
 
 
 def _problems(new: ActivityIn, context: _Context, field: str = "") -> list[Problem]:
-	"""What the schema cannot know: whether site and document are ours, and the dates."""
-	problems: list[Problem] = []
+	"""What a field alone cannot tell: what does not fit together, dates, whose site and document."""
+	problems = [Problem(field + name, sentence) for name, sentence in new.gaps()]
 	first, last = esg_settings().dates()
 	for name in ("period_start", "period_end"):
 		if not first <= getattr(new, name) <= last:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, and_, case, func, literal_column, or_, select
+from sqlalchemy import ARRAY, Numeric, Text, and_, case, cast, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import aliased
 
 from apg.capabilities.esg.activities import reading as activities
@@ -102,6 +103,40 @@ def records_at(run: CalculationRun) -> AnySelect:
 	return activities.stood_at(selected(activities.select_records(), chosen), run.as_of)
 
 
+def select_groups(run_id: str) -> AnySelect:
+	"""Lines of a run by activity code."""
+	return (
+		select(
+			L.activity_code.label("activity_code"),
+			func.sum(L.co2e).label("co2e"),
+			func.count().label("lines"),
+			func.count(L.missing).label("missing"),
+		)
+		.where(L.run_id == run_id)
+		.group_by(L.activity_code)
+		.order_by(func.sum(L.co2e).desc().nulls_last(), L.activity_code)
+		.limit(500)
+	)
+
+
+def select_gases(run_id: str) -> AnySelect:
+	"""kg CO2e of a run by gas."""
+	each = func.jsonb_each_text(L.by_gas).table_valued("key", "value", name="g").lateral("g")
+	total = func.sum(cast(each.c.value, Numeric))
+	return (
+		select(each.c.key.label("gas"), total.label("co2e"))
+		.select_from(L)
+		.join(each, literal_column("true"))
+		.where(L.run_id == run_id)
+		.group_by(each.c.key)
+		.order_by(total.desc())
+	)
+
+
+def _causes(*causes: Any) -> Any:
+	return array(causes, type_=Text)
+
+
 def select_differences(old_id: str, new_id: str) -> AnySelect:
 	"""Records whose lines differ between two runs, the largest difference first."""
 	old, new = aliased(L, name="old"), aliased(L, name="new")
@@ -110,7 +145,7 @@ def select_differences(old_id: str, new_id: str) -> AnySelect:
 	o, n = olds.c, news.c
 	both = and_(o.id.is_not(None), n.id.is_not(None))
 	causes = func.array_remove(
-		literal_array(
+		_causes(
 			case((o.id.is_(None), "new")),
 			case((n.id.is_(None), "gone")),
 			case((and_(both, o.record_version != n.record_version), "record")),
@@ -151,9 +186,3 @@ def select_differences(old_id: str, new_id: str) -> AnySelect:
 			func.coalesce(n.record_id, o.record_id),
 		)
 	)
-
-
-def literal_array(*items: Any) -> Any:
-	from sqlalchemy.dialects.postgresql import array
-
-	return array(items, type_=Text)

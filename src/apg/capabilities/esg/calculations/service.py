@@ -165,6 +165,27 @@ async def lines(
 	return await work.read_list(statement.order_by(CalculationLine.id), limit=limit, offset=offset)
 
 
+async def groups(work: Work, run_id: str) -> list[dict[str, Any]]:
+	"""Lines of a run by activity: figure, lines and gaps, the largest first."""
+	return load_json(await work.read_json(reading.select_groups(run_id)))
+
+
+async def gases(work: Work, run_id: str) -> list[dict[str, Any]]:
+	"""kg CO2e of a run by gas, the largest first."""
+	return load_json(await work.read_json(reading.select_gases(run_id)))
+
+
+async def reruns(work: Work, run_id: str) -> list[dict[str, Any]]:
+	"""The newest runs that did this one again."""
+	statement = (
+		reading.select_runs()
+		.where(CalculationRun.rerun_of_id == run_id)
+		.order_by(CalculationRun.id.desc())
+		.limit(10)
+	)
+	return load_json(await work.read_json(statement))
+
+
 async def compare(
 	work: Work, old_id: str, new_id: str, *, limit: int, offset: int = 0
 ) -> dict[str, Any]:
