@@ -162,7 +162,7 @@ for _name in (
 	_unused_setting(_name)
 
 
-@row("A3 FINANCIAL_APPROVAL_THRESHOLD", issue="D")
+@row("A3 FINANCIAL_APPROVAL_THRESHOLD")
 async def threshold(stage: Stage) -> None:
 	assert "financial_approval_threshold" in PlmSettings.model_fields
 
@@ -608,7 +608,7 @@ async def docs(stage: Stage) -> None:
 	assert (await stage.get("/api/v1/plm/docs/")).status_code == 200
 
 
-@row("C4 namespaces products, changes, collaborate", issue="D (changes)")
+@row("C4 namespaces products, changes, collaborate")
 async def namespaces(stage: Stage) -> None:
 	assert (await stage.get("/api/v1/plm/changes")).status_code == 200
 
@@ -621,7 +621,7 @@ async def create_twin(stage: Stage) -> None:
 	assert answer.json()["success"] is True
 
 
-@row("C4 /plm/changes/{id}/approve", issue="D (changes)")
+@row("C4 /plm/changes/{id}/approve")
 async def approve_link(stage: Stage) -> None:
 	answer = await stage.post(
 		f"/api/v1/plm/changes/{stage.people.alice.user_id}/approve", {"comments": ""}

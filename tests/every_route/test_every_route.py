@@ -233,6 +233,14 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 		json={"value": 1, "measurement_date": "2024-01-01T00:00:00Z"},
 	)
 	ids["measurement_id"] = reading.json()["id"]
+	change = await client.post(
+		"/api/v1/plm/changes",
+		headers=alice.headers,
+		json={"change_title": "Better", "affected_products": [ids["product_id"]]},
+	)
+	ids["change_id"] = change.json()["data"]["change_id"]
+	rules = await client.get("/api/v1/plm/approval-rules", headers=alice.headers)
+	ids["rule_id"] = rules.json()["data"][0]["rule_id"]
 	ids["user_id"] = alice.user_id
 	roles = await client.get("/api/v1/roles", headers=alice.headers)
 	ids["role_id"] = roles.json()[0]["id"]

@@ -109,6 +109,15 @@ class Confirmations(Protocol):
 
 	absent: ClassVar["Confirmations"]
 
+	async def give(
+		self, work: "Work", subject: str, *, password: str | None = None, code: str | None = None
+	) -> str:
+		"""A proof for the subject, for a page that asked for password or code itself.
+
+		Raises Invalid at `password` or `code`, PermissionDenied for whoever is no person.
+		"""
+		...
+
 	async def take(self, work: "Work", proof: str, subject: str) -> str | None:
 		"""Uses up the caller's own proof for this subject (a SHA-256 in hex) in this transaction.
 
@@ -120,6 +129,11 @@ class Confirmations(Protocol):
 
 class NoConfirmations:
 	"""Without auth nobody can sign."""
+
+	async def give(
+		self, work: "Work", subject: str, *, password: str | None = None, code: str | None = None
+	) -> str:
+		return ""
 
 	async def take(self, work: "Work", proof: str, subject: str) -> str | None:
 		return None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from apg.capabilities.plm.imports import service as imports
-from apg.demo import rates, sustainability
+from apg.demo import carbon, rates, sustainability
 from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.private_files import write_private
@@ -36,7 +36,9 @@ class Someone:
 
 PEOPLE = (
 	Someone("admin@demo.example", "Ada Admin", ("tenant_admin",), "administrator"),
-	Someone("engineer@demo.example", "Emil Engineer", ("plm_engineer",), "design engineer"),
+	Someone(
+		"engineer@demo.example", "Emil Engineer", ("plm_engineer", "esg_viewer"), "design engineer"
+	),
 	Someone(
 		"sustainability@demo.example",
 		"Sana Sustainability",
@@ -65,6 +67,7 @@ async def load(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
 	steps.append({"step": "parts", "what": report["summary"]})
 	steps.append({"step": "rates", "what": await rates.load(runtime, principal)})
 	steps.append({"step": "metrics", "what": await sustainability.load(runtime, principal)})
+	steps.append({"step": "carbon", "what": await carbon.load(runtime, principal, settings)})
 	write_private(
 		settings.home / "demo.json", {"url": settings.base_url, "tenant": SLUG, "users": told}
 	)

@@ -3,6 +3,9 @@
 from apg.capabilities.plm import home, menu, permissions, searching
 from apg.capabilities.plm.alternates import api as alternates_api
 from apg.capabilities.plm.baselines import api as baselines_api
+from apg.capabilities.plm.changes import api as changes_api
+from apg.capabilities.plm.changes import approvers, rules_api
+from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.classes import api as classes_api
 from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.health import api as health_api
@@ -20,8 +23,11 @@ from apg.capabilities.plm.structures import views as structures_views
 from apg.capabilities.plm.structures.contents import ContentsOfPlm
 from apg.capabilities.plm.structures.port import StructuresOfPlm
 from apg.capabilities.plm.suppliers import api as suppliers_api
+from apg.contracts import changes as change_events
 from apg.contracts import plm as contract
+from apg.contracts.identity import RolesChanged, UserLeft
 from apg.kernel.capability import Api, Capability, Pages
+from apg.kernel.events import on
 from apg.kernel.tasks import every
 
 capability = Capability(
@@ -70,6 +76,8 @@ capability = Capability(
 				effectivity_api.router,
 				suppliers_api.router,
 				imports_api.router,
+				changes_api.router,
+				rules_api.router,
 			),
 			envelope="ok",
 		),
@@ -94,13 +102,20 @@ capability = Capability(
 		contract.ProductReleased,
 		contract.RevisionOpened,
 		contract.StructureChanged,
+		*change_events.PUBLISHED,
 	),
-	tasks=(
-		imports_tasks.preview_import,
-		imports_tasks.take_over_import,
-		imports_tasks.end_abandoned,
+	subscribers=(
+		on((contract.StructureChanged, contract.ProductUpdated), changes_tasks.refresh_after),
+		on((UserLeft, RolesChanged), changes_tasks.refill_after),
 	),
-	schedules=(every("41 3 * * *", imports_tasks.end_abandoned),),
+	tasks=(*imports_tasks.TASKS, *changes_tasks.TASKS),
+	schedules=(
+		every("41 3 * * *", imports_tasks.end_abandoned),
+		every("* * * * *", changes_tasks.release_due),
+		every("0 7 * * *", changes_tasks.remind_approvers),
+		every("5 * * * *", changes_tasks.end_deviations),
+	),
+	on_enabled=approvers.seed_rules,
 	ports={contract.Structures: StructuresOfPlm(), contract.Contents: ContentsOfPlm()},
 	health=health.CHECKS,
 	settings=PlmSettings,

@@ -1,5 +1,6 @@
 """Every right of PLM, and the roles a tenant starts with."""
 
+from apg.capabilities.plm.shared.approval_rules import FINANCIAL, MANAGEMENT, QUALITY, TECHNICAL
 from apg.kernel.capability import Role
 from apg.kernel.permissions import Permission
 
@@ -23,7 +24,18 @@ EFFECTIVITY_UPDATE = _plm("effectivity", "update", "Decide when a released revis
 BASELINES_CREATE = _plm("baselines", "create", "Make baselines of structures")
 IMPORTS_READ = _plm("imports", "read", "See imports and their reports")
 IMPORTS_CREATE = _plm("imports", "create", "Import parts and bills of materials")
+CHANGES_READ = _plm("changes", "read", "See changes, their redlines and approvals")
+CHANGES_CREATE = _plm("changes", "create", "Raise changes")
+CHANGES_UPDATE = _plm("changes", "update", "Write, submit, hold and cancel changes; comment on them")
+CHANGES_APPROVE = _plm("changes", "approve", "Approve and reject changes one is asked about")
+CHANGES_IMPLEMENT = _plm("changes", "implement", "Release approved changes and close them")
+APPROVAL_RULES_READ = _plm("approval_rules", "read", "See who has to approve what")
+APPROVAL_RULES_UPDATE = _plm("approval_rules", "update", "Decide who has to approve what")
 
+CHANGES = (
+	*(CHANGES_READ, CHANGES_CREATE, CHANGES_UPDATE, CHANGES_APPROVE, CHANGES_IMPLEMENT),
+	*(APPROVAL_RULES_READ, APPROVAL_RULES_UPDATE),
+)
 ALL = (
 	PRODUCTS_READ,
 	PRODUCTS_CREATE,
@@ -40,12 +52,18 @@ ALL = (
 	BASELINES_CREATE,
 	IMPORTS_READ,
 	IMPORTS_CREATE,
+	*CHANGES,
 )
 
 _READ = tuple(str(permission) for permission in ALL if permission.reads)
-_NOT_ENGINEERS = (PRODUCTS_RELEASE, CLASSES_UPDATE, EFFECTIVITY_UPDATE)
+_NOT_ENGINEERS = (PRODUCTS_RELEASE, CLASSES_UPDATE, EFFECTIVITY_UPDATE, CHANGES_IMPLEMENT, APPROVAL_RULES_UPDATE)
+_APPROVER = (*_READ, str(CHANGES_UPDATE), str(CHANGES_APPROVE))
 ROLES = (
 	Role("plm_viewer", "PLM viewer", _READ),
 	Role("plm_engineer", "Design engineer", tuple(str(p) for p in ALL if p not in _NOT_ENGINEERS)),
 	Role("plm_manager", "PLM manager", ("plm.*",)),
+	Role(TECHNICAL, "Technical approver", _APPROVER),
+	Role(FINANCIAL, "Financial approver", _APPROVER),
+	Role(QUALITY, "Quality approver", _APPROVER),
+	Role(MANAGEMENT, "Management approver", _APPROVER),
 )

@@ -4,8 +4,10 @@ from collections.abc import Collection, Mapping
 
 from apg.contracts.identity import Person
 from apg.kernel.permissions import Permission
+from apg.kernel.web.forms import checked
 from apg.kernel.work import Work
 from apg.platform.auth.confirmations import service as confirmations
+from apg.platform.auth.confirmations.schemas import ConfirmIn
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.users import people, standing
 
@@ -45,6 +47,12 @@ class IdentityPort:
 
 class ConfirmationsPort:
 	"""Proofs of presence, for whatever a person signs."""
+
+	async def give(
+		self, work: Work, subject: str, *, password: str | None = None, code: str | None = None
+	) -> str:
+		given = checked(ConfirmIn, {"subject": subject, "password": password, "code": code})
+		return (await confirmations.confirm(work, given)).text
 
 	async def take(self, work: Work, proof: str, subject: str) -> str | None:
 		return await confirmations.take(work, proof, subject)

@@ -17,7 +17,7 @@ from apg.capabilities.esg.shared.ghg import CO2, MIXED_CO2E, GwpSet, gwp_sets, m
 FLOAT_DIGITS = 15
 """Digits a binary double keeps: 0.022350000000000002 was printed by a program, and means 0.02235."""
 MOST_ROUNDING = Decimal("0.1")
-"""A tolerance wider than this part of the total proves nothing."""
+"""Masses printed so coarsely that their rounding is more of the total than this prove nothing."""
 SET_UNSTATED = "unstated"
 """The publisher names no set of potentials: the figure can never be re-expressed."""
 
@@ -69,17 +69,28 @@ def last_place(total: Decimal, gases: Iterable[Decimal]) -> Decimal:
 
 def fits(draft: Draft, reading: Reading) -> bool:
 	"""Whether gases and total agree under the reading, within half a last place of each figure."""
+	held = _gap(draft, reading)
+	return held is not None and held[0] <= held[1]
+
+
+def _gap(draft: Draft, reading: Reading) -> tuple[Decimal, Decimal] | None:
+	"""How far the weighed sum is from the total, and how far rounding lets it be; kg CO2e.
+
+	Rounding of a mass counts with its potential, but never more than a tenth of the total.
+	"""
 	if draft.total is None or not draft.given:
-		return False
+		return None
 	half = last_place(draft.total, draft.given.values()) / 2
 	off, room = -draft.total, half
 	for species, value in draft.given.items():
 		weight = _weight(species, reading)
 		if weight is None:
-			return False
+			return None
 		off += value * weight
 		room += half * weight
-	return abs(off) <= room
+	if reading.basis == MASS:
+		room = min(room, max(half, MOST_ROUNDING * abs(draft.total)))
+	return abs(off), room
 
 
 def _weight(species: str, reading: Reading) -> Decimal | None:
@@ -102,8 +113,13 @@ def recognise(drafts: Sequence[Draft]) -> Recognised:
 	votes = set_votes(drafts)
 	if not telling:
 		return Recognised(Reading(TOTAL, _first(votes)), 0, 0, votes)
-	agree = {each: sum(fits(draft, each) for draft in telling) for each in readings()}
-	best = max(agree, key=lambda each: (agree[each], votes.get(each.gwp_set, 0)))
+	agree: dict[Reading, int] = {}
+	nearness: dict[Reading, Decimal] = {}
+	for each in readings():
+		gaps = [gap for draft in telling if (gap := _gap(draft, each)) is not None]
+		agree[each] = sum(off <= room for off, room in gaps)
+		nearness[each] = -sum((off for off, _room in gaps), Decimal(0))
+	best = max(agree, key=lambda each: (agree[each], nearness[each], votes.get(each.gwp_set, 0)))
 	if best.basis == CO2E:
 		best_set = _first(votes)
 		return Recognised(Reading(CO2E, best_set), agree[best], len(telling), votes)

@@ -1,0 +1,1 @@
+"""Engineering changes: written, redlined, approved, released in one transaction."""

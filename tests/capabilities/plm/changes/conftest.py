@@ -1,0 +1,202 @@
+"""A company with an author, approvers of each kind, somebody who runs changes, and another company."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from tests.capabilities.plm.workshop import Answer, Workshop
+from tests.people import make_tenant
+
+from apg.kernel import passwords
+from apg.kernel.principal import Principal
+from apg.kernel.runtime import Runtime
+from apg.kernel.stamps import new_id
+from apg.kernel.work import open_work
+from apg.platform.auth.sessions import service as sessions
+from apg.platform.auth.users import service as users
+
+PASSWORD = "seven plain words for a test"
+CHANGES = "/api/v1/plm/changes"
+_hash: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+	"""The real algorithm at a fraction of its cost."""
+	held, quick = passwords._argon2, PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))
+	passwords._argon2 = quick
+	yield
+	passwords._argon2 = held
+
+
+@dataclass
+class Desk(Workshop):
+	"""One person of a company at the API, with what he does to changes."""
+
+	user_id: str = ""
+	tenant_id: str = ""
+	username: str = ""
+	principal: Principal | None = None
+	headers: dict[str, str] = field(default_factory=dict[str, str])
+
+	async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+		named = {name.replace("_", "-"): value for name, value in headers.items()}
+		response = await self.api.request(method, path, json=body, headers=self.headers | named)
+		return Answer(response)
+
+	async def raised(self, *names: str, **fields: Any) -> str:
+		"""A change order for these products; answers its id."""
+		body = {
+			"change_title": "Stiffer bracket",
+			"affected_products": [self.ids[name] for name in names],
+			**fields,
+		}
+		return (await self.call("POST", CHANGES, body)).data["change_id"]
+
+	async def do(self, change_id: str, action: str, body: Any = None) -> Answer:
+		return await self.call("POST", f"{CHANGES}/{change_id}/{action}", body)
+
+	async def seen(self, change_id: str, rest: str = "") -> Any:
+		return (await self.call("GET", f"{CHANGES}/{change_id}{rest}")).data
+
+	async def proof(self, subject: str) -> str:
+		body = {"subject": subject, "password": PASSWORD}
+		answer = await self.call("POST", "/api/v1/auth/confirm", body)
+		assert answer.status == 200, answer.response.text
+		return answer.json["proof"]
+
+	async def sign(self, change_id: str, comments: str | None = None) -> Answer:
+		"""Confirms with the password and approves."""
+		package = (await self.seen(change_id))["package_hash"]
+		body = {"proof": await self.proof(package), "comments": comments}
+		return await self.do(change_id, "approve", body)
+
+	async def order_line(
+		self, change_id: str, parent: str, child: str, quantity: Any = 1, **fields: Any
+	) -> Answer:
+		"""A line into the order's working revision."""
+		revision = await self.working(change_id, parent)
+		body = {"product_id": self.ids[child], "quantity": quantity, **fields}
+		path = self.path(parent, f"/structure/lines?revision={revision}")
+		return await self.call("POST", path, body)
+
+	async def working(self, change_id: str, name: str) -> str:
+		row = await self.seen(change_id, f"/items/{self.ids[name]}")
+		return row["to_revision_id"]
+
+	async def redlined(self, change_id: str, parent: str, child: str, **fields: Any) -> Answer:
+		"""Changes the line of a child in the order's working revision."""
+		revision = await self.working(change_id, parent)
+		rows = (await self.get(parent, "/structure/lines", revision=revision)).data
+		uid = next(row["line_uid"] for row in rows if row["product_id"] == self.ids[child])
+		path = self.path(parent, f"/structure/lines/{uid}?revision={revision}")
+		if not fields:
+			return await self.call("DELETE", path)
+		return await self.call("PATCH", path, fields)
+
+
+@dataclass
+class Company:
+	"""`author` is an engineer; `ada` and `ben` approve technically, the others as they are called."""
+
+	runtime: Runtime
+	tenant_id: str
+	author: Desk
+	second: Desk
+	ada: Desk
+	ben: Desk
+	quality: Desk
+	finance: Desk
+	boss: Desk
+	manager: Desk
+	admin: Desk
+	outsider: Desk
+
+	def all(self) -> list[Desk]:
+		return [value for value in vars(self).values() if isinstance(value, Desk)]
+
+	async def approved(self, change_id: str) -> None:
+		"""Submits and lets the technical approvers sign."""
+		answer = await self.author.do(change_id, "submit")
+		assert answer.status == 200, answer.response.text
+		for one in (self.ada, self.ben):
+			answer = await one.sign(change_id)
+			assert answer.status == 200, answer.response.text
+		assert answer.data["status"] == "approved"
+
+	async def released(self, change_id: str) -> Answer:
+		await self.approved(change_id)
+		answer = await self.manager.do(change_id, "implement")
+		assert answer.status == 200, answer.response.text
+		return answer
+
+	async def settings(self, **values: Any) -> None:
+		answer = await self.admin.call("PATCH", "/api/v1/tenants/current", {"settings": values})
+		assert answer.status == 200, answer.response.text
+		self.runtime.state["authenticator"].forget_everything()
+
+
+async def add_person(
+	runtime: Runtime, client: httpx.AsyncClient, tenant_id: str, name: str, *roles: str
+) -> Desk:
+	username = f"{name}-{new_id()[-12:]}"
+	if not _hash:
+		_hash.append(await passwords.hash_password(PASSWORD))
+	system = await runtime.state["authenticator"].principal_of(tenant_id, None)
+	async with open_work(runtime, system, action="test", origin="task") as work:
+		user = await users.add_user(
+			work, username, password_hash=_hash[0], display_name=name.title()
+		)
+		await users.join(work, user.id, roles)
+	tokens = await sessions.issue_tokens(runtime, tenant_id, user.id)
+	return Desk(
+		client,
+		name,
+		user_id=user.id,
+		tenant_id=tenant_id,
+		username=username,
+		principal=await runtime.state["authenticator"].principal_of(tenant_id, user.id),
+		headers={"Authorization": f"Bearer {tokens.access_token}"},
+	)
+
+
+@pytest.fixture
+async def company(app: FastAPI, client: httpx.AsyncClient) -> Company:
+	runtime: Runtime = app.state.runtime
+	own, other = await make_tenant(runtime), await make_tenant(runtime)
+
+	async def person(name: str, *roles: str, tenant: str = own) -> Desk:
+		return await add_person(runtime, client, tenant, name, *roles)
+
+	made = Company(
+		runtime,
+		own,
+		author=await person("author", "plm_engineer"),
+		second=await person("second", "plm_engineer"),
+		ada=await person("ada", "plm_technical_approver"),
+		ben=await person("ben", "plm_technical_approver"),
+		quality=await person("quality", "plm_quality_approver"),
+		finance=await person("finance", "plm_financial_approver"),
+		boss=await person("boss", "plm_management_approver"),
+		manager=await person("manager", "plm_manager"),
+		admin=await person("admin", "tenant_admin"),
+		outsider=await person("outsider", "tenant_admin", tenant=other),
+	)
+	for one in made.all():
+		one.ids = made.author.ids if one is not made.outsider else {}
+	return made
+
+
+@pytest.fixture
+async def stocked(company: Company) -> Company:
+	"""bracket (2 × screw, 1 × plate) in frame, all released."""
+	manager = company.manager
+	await manager.parts("screw", "bolt", "plate", "washer")
+	await manager.lines({"bracket": {"screw": 2, "plate": 1}, "frame": {"bracket": 4}})
+	await manager.release("screw", "bolt", "plate", "washer", "bracket", "frame")
+	return company

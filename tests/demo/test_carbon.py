@@ -1,0 +1,79 @@
+"""The carbon of the demo company: what it covers, what it says of itself, loaded twice."""
+
+from decimal import Decimal
+from importlib.resources import files
+
+from sqlalchemy import func, select
+from tests.people import make_tenant
+
+from apg.capabilities.esg.activities.models import ActivityRecord
+from apg.capabilities.esg.footprints import service as footprints
+from apg.capabilities.esg.footprints.models import Footprint, FootprintLine, Material
+from apg.capabilities.plm.imports import service as imports
+from apg.capabilities.plm.products.models import Item, Revision
+from apg.demo import carbon, company
+from apg.kernel.runtime import Runtime
+from apg.kernel.settings import Settings
+from apg.kernel.work import open_work
+
+D = Decimal
+STEEL, GRID = D("3894.2234"), D("0.23314")  # UK Government 2020: kg CO2e a tonne, a kWh
+
+
+async def test_two_products_are_covered_and_say_that_they_are_estimated(
+	app, settings: Settings
+) -> None:
+	runtime: Runtime = app.state.runtime
+	tenant = await make_tenant(runtime)
+	principal = await runtime.state["authenticator"].principal_of(tenant, None)
+	content = files("apg.demo").joinpath("inventree", company.INVENTREE).read_bytes()
+	await imports.import_now(runtime, principal, company.INVENTREE, content, dry_run=False)
+	said = await carbon.load(runtime, principal, settings)
+	assert said == "76 estimates, 144 energy records, 2 footprints"
+	async with open_work(runtime, principal, action="test", origin="task", read_only=True) as work:
+		rows: dict[str, Footprint] = {
+			row.product_number: row for row in await work.scalars(select(Footprint))
+		}
+		assert set(rows) == {"AS1", "MAST"}
+		for row in rows.values():
+			assert row.coverage >= D("0.8")
+			assert row.is_estimated is True
+			assert row.total is not None
+			assert (await footprints.verify(work, row.id))["intact"] is True
+		assert rows["AS1"].is_complete is True
+		steel = (
+			(2 * D("0.71") + D("4.24") + D("0.123") + 6 * D("0.046") + (6 + 2) * D("0.0116"))
+			* STEEL
+			/ 1000
+		)
+		work_of_it = (D("1.2") + 2 * D("0.6") + D("0.15")) * GRID
+		assert abs(rows["AS1"].total - steel - work_of_it) < D("1e-5")
+		lines = await work.scalars(
+			select(FootprintLine).where(FootprintLine.footprint_id == rows["AS1"].id)
+		)
+		plate = next(
+			one for one in lines if one.product_number == "AS1-PLATE" and one.source == "material"
+		)
+		assert plate.each == D("4.24") * STEEL / 1000
+		assert all(one.is_estimated for one in lines)
+		materials = await work.scalars(select(Material))
+		assert all(one.is_estimate for one in materials)
+		noted = (
+			select(func.count())
+			.select_from(Revision)
+			.join(Item, Item.current_revision_id == Revision.id)
+			.where(Revision.attributes.has_key("estimate"))
+		)
+		assert await work.scalar(noted) == 76
+		made_up = select(func.count()).where(ActivityRecord.data_source == carbon.MADE_UP)
+		assert await work.scalar(made_up) == 144
+	again = await carbon.load(runtime, principal, settings)
+	assert again == "0 estimates, 0 energy records, 0 footprints"
+
+
+def test_every_estimate_names_its_assumption() -> None:
+	rows = carbon.estimates()
+	assert len({row["part"] for row in rows}) == len(rows)
+	for row in rows:
+		assert len(row["assumption"]) > 20
+		assert bool(row["mass"]) == bool(row["mass_unit"]) == bool(row["material"])
