@@ -38,6 +38,7 @@ from apg.capabilities.plm.products.schemas import ProductIn, ProductPatch
 from apg.capabilities.plm.structures import service as structures
 from apg.capabilities.plm.structures.contents import ESTIMATED
 from apg.capabilities.plm.structures.schemas import LineIn
+from apg.kernel.database import id_type
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
@@ -187,12 +188,14 @@ async def _estimates(work: Work, parts: Mapping[str, str]) -> int:
 		)
 	)
 	place = {f"inventree:{row.value}": row.item_id for row in found.all()} | dict(parts)
+	current = await _current(work, list(place.values()))
+	recorded = await _recorded(work, [one.id for one in current.values()])
 	made = 0
 	for row in rows:
 		product = place.get(row["part"])
 		if product is None:
 			continue
-		held = await _current(work, product)
+		held = current[product]
 		if row["mass"] and held.mass is None:
 			attributes = {
 				**held.attributes,
@@ -207,24 +210,27 @@ async def _estimates(work: Work, parts: Mapping[str, str]) -> int:
 			}
 			await products.change(work, product, ProductPatch.model_validate(patch))
 			made += 1
-		if row["activity_code"] and not await _recorded(work, held.id):
+		if row["activity_code"] and held.id not in recorded:
 			await activities.record(work, _process(product, held.id, row))
 	return made
 
 
-async def _current(work: Work, product_id: str) -> Revision:
-	found = await work.scalar(
+async def _current(work: Work, product_ids: list[str]) -> dict[str, Revision]:
+	"""The current revision of each product."""
+	ids = bindparam("ids", product_ids, type_=ARRAY(id_type))
+	found = await work.scalars(
 		select(Revision)
 		.join(Item, Item.current_revision_id == Revision.id)
-		.where(Item.id == product_id)
+		.where(Item.id == any_(ids))
 	)
-	assert found is not None
-	return found
+	return {one.item_id: one for one in found}
 
 
-async def _recorded(work: Work, revision_id: str) -> bool:
+async def _recorded(work: Work, revision_ids: list[str]) -> set[str]:
+	"""Those of the revisions that have records."""
 	row = ActivityRecord
-	return bool(await work.scalar(select(row.id).where(row.revision_id == revision_id).limit(1)))
+	ids = bindparam("ids", revision_ids, type_=ARRAY(id_type))
+	return set(await work.scalars(select(row.revision_id).where(row.revision_id == any_(ids))))
 
 
 def _process(product_id: str, revision_id: str, row: Mapping[str, str]) -> ActivityIn:

@@ -1,8 +1,20 @@
 """Footprints through the API against sums done by hand."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+import psycopg
+import pytest
+from sqlalchemy import event, text
 from tests.capabilities.esg.footprints.conftest import CarbonShop
+from tests.platform.cast import Cast
+
+from apg.capabilities.esg.footprints import service
+from apg.contracts.esg import ItemCarbon, NoCarbon
+from apg.contracts.plm import ProductUpdated, StructureChanged
+from apg.kernel.events import Event, Position, Recorded
+from apg.kernel.stamps import new_id, utc_now
 
 D = Decimal
 
@@ -294,3 +306,102 @@ async def test_nobody_else_sees_or_uses_it(shop: CarbonShop, other: CarbonShop) 
 	refused = await other.refused("POST", "/footprints", {"product_id": shop.ids["bike"]})
 	assert refused.status == 404
 	assert await other.esg("GET", "/materials") == []
+
+
+async def test_a_change_marks_it_and_changes_nothing_else(shop: CarbonShop, cast: Cast) -> None:
+	await a_bicycle(shop)
+	await shop.product("lamp", kind="purchased", mass=1, material="Steel")
+	made = await shop.footprint("bike")
+	revision = (await shop.get("spoke")).data["revision_id"]
+	moment = utc_now()
+
+	async def tell(event: Event, at: datetime) -> None:
+		body = event.body()
+		told = Recorded(Position(1, 1, 1), cast.alice.tenant_id, None, "", at)
+		async with cast.work() as work:
+			await service.mark_outdated(work, type(event).read(body, told))  # pyright: ignore
+
+	ids = {"product_id": shop.ids["spoke"], "revision_id": revision}
+	# Renamed; another product; before the footprint was computed: none of these touches it.
+	await tell(ProductUpdated(**ids, fields=["product_name"]), moment)
+	lamp = (await shop.get("lamp")).data
+	other = {"product_id": lamp["product_id"], "revision_id": lamp["revision_id"]}
+	await tell(ProductUpdated(**other, fields=["mass"]), moment)
+	await tell(ProductUpdated(**ids, fields=["mass"]), moment - timedelta(hours=1))
+	assert await shop.esg("GET", f"/footprints/{made['id']}") == made
+	await tell(ProductUpdated(**ids, fields=["mass"]), moment)
+	marked = await shop.esg("GET", f"/footprints/{made['id']}")
+	assert marked["outdated_reason"] == "product_changed"
+	assert marked | {"outdated_at": None, "outdated_reason": None} == made
+	await tell(StructureChanged(**ids, lines=1), moment)  # once is enough
+	again = await shop.esg("GET", f"/footprints/{made['id']}")
+	assert again == marked
+	assert [one["id"] for one in await shop.esg("GET", "/footprints?outdated=true")] == [made["id"]]
+	assert await shop.esg("GET", "/footprints?outdated=false") == []
+	assert (await shop.esg("GET", f"/footprints/{made['id']}/verification"))["intact"] is True
+
+
+async def test_the_database_lets_nobody_change_a_footprint(
+	shop: CarbonShop, cast: Cast, admin_url: str
+) -> None:
+	await a_bicycle(shop)
+	made = await shop.footprint("bike")
+	with psycopg.connect(admin_url, autocommit=True) as owner:
+		for statement in (
+			"update esg_footprints set total = 1 where id = %s",
+			"delete from esg_footprint_lines where footprint_id = %s",
+			"delete from esg_footprints where id = %s",
+		):
+			with pytest.raises(psycopg.errors.RaiseException, match="never changed"):
+				owner.execute(statement, (made["id"],))
+	assert await shop.esg("GET", f"/footprints/{made['id']}") == made
+
+
+async def test_what_was_tampered_with_is_named(shop: CarbonShop, admin_url: str) -> None:
+	await a_bicycle(shop)
+	made = await shop.footprint("bike")
+	with psycopg.connect(admin_url, autocommit=True) as owner:
+		owner.execute("set session_replication_role = replica")  # past every trigger
+		owner.execute(
+			"update esg_footprint_lines set quantity = 65, co2e = 65 * 0.012 "
+			"where footprint_id = %s and product_number = 'N-spoke'",
+			(made["id"],),
+		)
+		owner.execute(
+			"update esg_footprints set total = 25.08, least = 25.08, most = 25.08 where id = %s",
+			(made["id"],),
+		)
+	found = await shop.esg("GET", f"/footprints/{made['id']}/verification")
+	assert found["intact"] is False
+	assert found["total_now"] == D("25.068")
+	assert found["problems"] == [
+		"Line 3: its figures were changed.",
+		"The total is 25.068, recorded was 25.08.",
+		"The seal is another one.",
+	]
+
+
+async def test_a_thousand_revisions_cost_five_queries(shop: CarbonShop, cast: Cast) -> None:
+	await a_bicycle(shop)
+	await shop.factor("plastic.abs", 4, approve=False)
+	await shop.material("ABS", "plastic.abs")
+	await shop.product("cover", kind="purchased", mass=100, material="ABS")
+	revisions = [(await shop.get(name)).data["revision_id"] for name in shop.ids]
+	wanted = revisions + [new_id() for _ in range(1_000 - len(revisions))]
+	async with cast.work() as work:
+		await work.scalar(text("select 1"))
+		engine = work.runtime.engine.sync_engine
+		statements: list[str] = []
+
+		def noted(_c: Any, _k: Any, statement: str, *_rest: Any) -> None:
+			statements.append(statement)
+
+		event.listen(engine, "before_cursor_execute", noted)
+		try:
+			found = await work.port(ItemCarbon).own(work, wanted)
+		finally:
+			event.remove(engine, "before_cursor_execute", noted)
+	assert len(statements) <= 5, statements
+	assert len(found) == len(revisions)
+	said = {one.reason for one in found.values() if isinstance(one, NoCarbon)}
+	assert said == {"not_approved", "no_material"}

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from itertools import zip_longest
 
 from sqlalchemy import select
 
@@ -167,16 +166,45 @@ async def _inputs(
 
 
 def _differences(row: Footprint, lines: Sequence[FootprintLine], again: Computed) -> list[str]:
+	"""Each figure on record beside the one made again; the seal covers what is sealed only."""
 	problems: list[str] = []
-	sealed = sorted(one.sealed for one in again.lines)
-	for held, fresh in zip_longest(sorted(line.seal for line in lines), sealed):
-		if held != fresh:
-			problems.append(_("The lines do not give their seals again."))
-			break
+	fresh = {one.sealed: one for one in again.lines}
+	for line in lines:
+		one = fresh.pop(line.seal, None)
+		if one is None:
+			problems.append(_("Line {n} does not give its seal again.", n=line.position))
+			continue
+		said = one.input
+		told = (line.quantity, line.each, line.co2e, line.biogenic, line.low, line.high)
+		made = (
+			one.quantity,
+			said.each,
+			one.co2e,
+			one.biogenic,
+			one.bound(said.low),
+			one.bound(said.high),
+		)
+		if told != made or line.by_gas != dict(said.by_gas):
+			problems.append(_("Line {n}: its figures were changed.", n=line.position))
+	if fresh:
+		problems.append(_("{n} lines are missing.", n=len(fresh)))
 	if again.total != row.total:
 		problems.append(
 			_("The total is {now}, recorded was {then}.", now=again.total, then=row.total)
 		)
+	others = {
+		"biogenic": again.biogenic,
+		"stages": {stage: dict(gases) for stage, gases in again.stages.items()},
+		"low": again.bounds.low,
+		"high": again.bounds.high,
+		"uncertainty_share": again.bounds.share,
+		"primary_share": again.primary_share,
+		"coverage": again.coverage,
+		"missing_count": again.rolled.missing_count,
+	}
+	for name, made in others.items():
+		if getattr(row, name) != made:
+			problems.append(_("The recorded {field} is another one.", field=name))
 	if again.seal != row.seal:
 		problems.append(_("The seal is another one."))
 	return problems

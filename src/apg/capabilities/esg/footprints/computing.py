@@ -8,7 +8,7 @@ of squares over factors taken as independent of each other; lines on one factor 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
 
@@ -144,6 +144,7 @@ class Computed:
 	choice_count: int = 0
 	choices_without_figures: int = 0
 	branches: Sequence[Branch] = field(default_factory=tuple[Branch, ...])
+	began: datetime | None = None
 
 	@property
 	def coverage(self) -> Decimal:
@@ -202,7 +203,8 @@ async def compute(
 	gwp_set: str | None = None,
 ) -> Computed:
 	"""The footprint of a revision on a day (default: today). Raises NotFound, Conflict for a cycle."""
-	day = on or utc_now().date()
+	began = utc_now()
+	day = on or began.date()
 	structures = work.port(Structures)
 	snapshot = await structures.snapshot(work, revision_id, view)
 	if snapshot is None:
@@ -211,7 +213,7 @@ async def compute(
 		work, snapshot.revision_ids, assemblies=snapshot.assemblies, on=day, gwp_set=gwp_set
 	)
 	choices = await structures.choices(work, snapshot)
-	made = assemble(work, snapshot, inputs, day)
+	made = replace(assemble(work, snapshot, inputs, day), began=began)
 	if choices is None or made.total is None:
 		return made
 	others = await inputs_of(

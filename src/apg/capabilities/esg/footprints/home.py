@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from apg.capabilities.esg.footprints.models import Footprint, FootprintMark
 from apg.capabilities.esg.footprints.showing import shown_gap
@@ -20,7 +21,7 @@ async def load(work: Work) -> dict[str, Any] | None:
 	"""Of the newest footprints of products, one of each; nothing where there is none yet."""
 	newest = (
 		select(Footprint)
-		.distinct(Footprint.product_id)
+		.ext(distinct_on(Footprint.product_id))
 		.order_by(Footprint.product_id, Footprint.created_at.desc(), Footprint.id.desc())
 		.limit(NEWEST)
 	)

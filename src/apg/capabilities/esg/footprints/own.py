@@ -11,8 +11,9 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
-from sqlalchemy import any_, bindparam, select
+from sqlalchemy import any_, bindparam, false, join, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 from sqlalchemy.types import Text
 
 from apg.capabilities.esg.activities.models import RECORD_COLUMNS, ActivityRecord, record_of
@@ -231,7 +232,7 @@ async def inputs_of(
 	contents = await work.port(Contents).of_revisions(work, revision_ids)
 	if not contents:
 		return Inputs({}, {}, contents, code)
-	statements = await _statements(work, {one.product_id for one in contents.values()}, day)
+	meanings, statements = await _known(work, contents, day)
 	told = {
 		revision: statements[one.product_id]
 		for revision, one in contents.items()
@@ -239,7 +240,7 @@ async def inputs_of(
 	}
 	asked = [revision for revision in contents if revision not in told]
 	records = await _records(work, asked)
-	declared, missing = await _declared(work, contents, asked, above, records, day)
+	declared, missing = _declared(contents, asked, above, records, meanings, day)
 	every = [(revision, "records", one) for revision, some in records.items() for one in some]
 	every += [(revision, "material", one) for revision, one in declared.items()]
 	chosen = await chosen_for(work, [one for _revision, _source, one in every], day)
@@ -292,12 +293,12 @@ async def _records(work: Work, revision_ids: Sequence[str]) -> dict[str, list[Re
 	return found
 
 
-async def _declared(
-	work: Work,
+def _declared(
 	contents: Mapping[str, Content],
 	asked: Sequence[str],
 	above: set[str],
 	records: Mapping[str, Sequence[Record]],
+	meanings: Mapping[str, Material],
 	day: date,
 ) -> tuple[dict[str, Record], dict[str, NoCarbon]]:
 	"""Mass times material as records, for what has nothing below and no record of materials."""
@@ -316,10 +317,9 @@ async def _declared(
 			missing[revision] = NoCarbon("no_mass")
 		else:
 			open_ones.append(one)
-	known = await materials_named(work, {one.material or "" for one in open_ones})
 	declared: dict[str, Record] = {}
 	for one in open_ones:
-		material = known.get(key_of(one.material or ""))
+		material = meanings.get(key_of(one.material or ""))
 		if material is None:
 			missing[one.revision_id] = NoCarbon("material_unknown", one.material or "")
 			continue
@@ -354,37 +354,43 @@ def declared_record(one: Content, material: Material, day: date) -> Record:
 	)
 
 
-async def materials_named(work: Work, names: Collection[str]) -> dict[str, Material]:
-	"""Materials by the keys of these spellings; one query."""
-	keys = sorted({key_of(name) for name in names if name})
-	if not keys:
-		return {}
-	wanted = bindparam("keys", keys, type_=ARRAY(Text()))
-	rows = await work.execute(
-		select(MaterialName.key, Material)
+async def _known(
+	work: Work, contents: Mapping[str, Content], day: date
+) -> tuple[dict[str, Material], dict[str, SupplierFootprint]]:
+	"""Materials by the keys of their spellings, and the newest statement in force by product.
+
+	One query: two sets of rows that have nothing to do with each other, side by side.
+	"""
+	keys = sorted({key_of(one.material) for one in contents.values() if one.material})
+	products = sorted({one.product_id for one in contents.values()})
+	named = (
+		select(MaterialName.key.label("key"), Material)
 		.join(Material, Material.id == MaterialName.material_id)
-		.where(MaterialName.key == any_(wanted))
+		.where(MaterialName.key == any_(bindparam("keys", keys, type_=ARRAY(Text()))))
+		.subquery("named")
 	)
-	return {row.key: row.Material for row in rows.all()}
-
-
-async def _statements(
-	work: Work, product_ids: Collection[str], day: date
-) -> dict[str, SupplierFootprint]:
-	"""The newest statement in force for each product."""
 	row = SupplierFootprint
-	ids = bindparam("ids", sorted(product_ids), type_=ARRAY(id_type))
-	statement = (
+	said = (
 		select(row)
 		.where(
-			row.product_id == any_(ids),
+			row.product_id == any_(bindparam("products", products, type_=ARRAY(id_type))),
 			row.withdrawn_at.is_(None),
 			row.valid_from <= day,
 			(row.valid_to.is_(None)) | (row.valid_to >= day),
 		)
-		.order_by(row.product_id, row.valid_from, row.created_at, row.id)
+		.subquery("said")
 	)
-	return {one.product_id: one for one in await work.scalars(statement)}
+	material, statement = aliased(Material, named), aliased(SupplierFootprint, said)
+	both = join(named, said, false(), full=True)
+	rows = (await work.execute(select(named.c.key, material, statement).select_from(both))).all()
+	stated = sorted(
+		(one[2] for one in rows if one[2] is not None),
+		key=lambda one: (one.valid_from, one.created_at, one.id),
+	)
+	return (
+		{one[0]: one[1] for one in rows if one[1] is not None},
+		{one.product_id: one for one in stated},
+	)
 
 
 def _of_supplier(

@@ -46,6 +46,7 @@ async def put_on_record(work: Work, made: Computed, footprint_id: str | None = N
 		id=footprint_id or new_id(),
 		structure=sealed.snapshot.content,
 		product_ids=sorted(set(sealed.snapshot.product_ids)),
+		created_at=made.began or utc_now(),
 	)
 	work.add(row)
 	await work.flush()

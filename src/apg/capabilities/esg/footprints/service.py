@@ -238,11 +238,15 @@ async def mark_outdated(
 		if not CARRYING & set(event.fields):
 			return
 		reason = "product_changed"
+	# What happened before a footprint was computed is in it: events may be read much later.
+	happened = event.recorded.occurred_at if event.recorded else utc_now()
 	product = literal(event.product_id, id_type)
 	marked = select(FootprintMark.id).where(FootprintMark.footprint_id == Footprint.id)
 	rows = await work.execute(
 		select(Footprint.id, Footprint.product_id).where(
-			product == any_(Footprint.product_ids), ~marked.exists()
+			product == any_(Footprint.product_ids),
+			Footprint.created_at < happened,
+			~marked.exists(),
 		)
 	)
 	for row in rows.all():

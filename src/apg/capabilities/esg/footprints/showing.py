@@ -138,7 +138,9 @@ def _gap_text(why: NoCarbon) -> str:
 def of_record(row: Footprint, lines: Sequence[FootprintLine]) -> dict[str, Any]:
 	"""The view of a recorded footprint."""
 	names = [column.key for column in Footprint.__table__.columns]
-	figures = {name: getattr(row, name) for name in names if name not in ("structure",)}
+	figures = {
+		name: getattr(row, name) for name in names if name not in ("structure", "product_ids")
+	}
 	keys = [column.key for column in FootprintLine.__table__.columns]
 	return view_of(figures, [{key: getattr(line, key) for key in keys} for line in lines])
 
