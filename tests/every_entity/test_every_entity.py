@@ -146,6 +146,10 @@ async def _of_product(client: httpx.AsyncClient, alice: Person) -> Parts:
 	return {}, {"product_id": await _product(client, alice, "Whole"), "product_number": None}
 
 
+async def _footprint(client: httpx.AsyncClient, alice: Person) -> Parts:
+	return {}, {"product_id": await _product(client, alice, "Whole")}
+
+
 async def _change(client: httpx.AsyncClient, alice: Person) -> Parts:
 	made = await client.post(
 		"/api/v1/plm/changes", headers=alice.headers, json={"change_title": "Stiffer bracket"}
@@ -185,6 +189,8 @@ BEFORE: dict[str, Callable[[httpx.AsyncClient, Person], Awaitable[Parts]]] = {
 	"/api/v1/plm/changes/{change_id}/items": _affected,
 	"/api/v1/plm/absences": _absence,
 	"/api/v1/esg/metrics/{metric_id}/measurements": _measurement,
+	"/api/v1/esg/footprints": _footprint,
+	"/api/v1/esg/supplier-footprints": _of_product,
 	"/api/v1/esg/factors/{factor_id}/versions": _factor,
 	"/api/v1/esg/calculations": _calculation,
 }
@@ -463,7 +469,7 @@ async def test_a_correction_stands_in_the_place_of_what_it_corrects(
 
 REMOVED = [e for e in ENTITIES if "delete" in e.verbs]
 # A revoked key, a withdrawn reading and somebody who left stay readable: they are records.
-STAYS = {"/api/v1/api-keys", "/api/v1/users", READINGS}
+STAYS = {"/api/v1/api-keys", "/api/v1/users", READINGS, "/api/v1/esg/supplier-footprints"}
 
 
 @pytest.mark.parametrize("entity", REMOVED, ids=[e.collection for e in REMOVED])
@@ -483,6 +489,8 @@ async def test_what_is_deleted_is_not_found(
 			assert rows == []
 		elif entity.collection == "/api/v1/users":
 			assert data(entity, after)["is_active"] is False
+		elif entity.collection == "/api/v1/esg/supplier-footprints":
+			assert data(entity, after)["withdrawn_at"] is not None
 		else:
 			assert data(entity, after)["revoked_at"] is not None
 		return

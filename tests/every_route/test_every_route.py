@@ -241,6 +241,25 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 	ids["change_id"] = change.json()["data"]["change_id"]
 	rules = await client.get("/api/v1/plm/approval-rules", headers=alice.headers)
 	ids["rule_id"] = rules.json()["data"][0]["rule_id"]
+	carbon = {
+		"material_id": ("materials", {"name": "Steel", "activity_code": "metal.steel"}),
+		"footprint_id": ("footprints", {"product_id": ids["product_id"]}),
+		"statement_id": (
+			"supplier-footprints",
+			{
+				"product_id": ids["product_id"],
+				"supplier": "Mill",
+				"carbon": 2,
+				"unit": "each",
+				"gwp_set": "AR5",
+				"valid_from": "2024-01-01",
+			},
+		),
+	}
+	for name, (place, body) in carbon.items():
+		made = await client.post(f"/api/v1/esg/{place}", headers=alice.headers, json=body)
+		assert made.status_code == 201, made.text
+		ids[name] = made.json()["id"]
 	ids["user_id"] = alice.user_id
 	roles = await client.get("/api/v1/roles", headers=alice.headers)
 	ids["role_id"] = roles.json()[0]["id"]

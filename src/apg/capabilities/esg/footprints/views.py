@@ -5,12 +5,10 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 
 from apg.capabilities.esg import permissions as may
-from apg.capabilities.esg.factors import service as factors
-from apg.capabilities.esg.footprints import service, showing
+from apg.capabilities.esg.footprints import service, showing, tracing
 from apg.capabilities.esg.footprints.computing import revision_of
 from apg.capabilities.esg.footprints.models import Footprint
 from apg.capabilities.esg.footprints.schemas import FootprintIn, View
-from apg.capabilities.esg.shared.factor import reason_text
 from apg.contracts.plm import Structures
 from apg.kernel.database import load_json
 from apg.kernel.errors import NotFound
@@ -132,18 +130,13 @@ async def trace_line(footprint_id: str, position: int, work: Reading) -> Respons
 	"""One line down to the factor's row in the publisher's file, and the record it stands on."""
 	line = await service.line_of(work, footprint_id, position)
 	row = await work.get(Footprint, footprint_id)
-	factor = None
-	if line.factor_version_id:
-		known = await factors.factors_of(work, [line.factor_version_id])
-		factor = known.get(line.factor_version_id)
 	return show(
 		work,
 		"esg/footprints/trace.html",
 		line=line,
 		row=row,
-		factor=factor,
 		stage=showing.stage_text(line.stage),
-		why=reason_text(line.factor_reason) if line.factor_reason else "",
+		trace=await tracing.trace_of(work, line),
 	)
 
 
