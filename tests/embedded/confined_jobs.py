@@ -1,7 +1,10 @@
 """What tests let a confined process do."""
 
 import os
+import pickle
 import socket
+import struct
+import sys
 import time
 from dataclasses import dataclass
 from decimal import Decimal
@@ -80,3 +83,41 @@ def listen() -> str:
 	with socket.socket() as one:
 		one.bind(("127.0.0.1", 0))
 		return "bound"
+
+
+_counted = 0
+
+
+def count_up() -> int:
+	global _counted
+	_counted += 1
+	return _counted
+
+
+def parent() -> int:
+	return os.getppid()
+
+
+def answer_twice() -> int:
+	pickled = pickle.dumps(("done", "forged"))
+	forged = b"x" * 16 + struct.pack(">Q", len(pickled)) + pickled
+
+	flush = sys.stdout.buffer.flush
+
+	class Both:
+		"""Stands in for standard output: the true answer first, then one for whoever asks next."""
+
+		buffer: Any
+
+	both = Both()
+	both.buffer = Both()
+	both.buffer.write = sys.stdout.buffer.write
+	out = sys.stdout
+
+	def flushed() -> None:
+		flush()
+		os.write(out.fileno(), forged)
+
+	both.buffer.flush = flushed
+	sys.stdout = both  # type: ignore[assignment]
+	return 1

@@ -56,6 +56,23 @@ def test_whatever_else_happens_is_broken(job: Any) -> None:
 		ask(job)
 
 
+def test_a_reader_serves_one_job_after_the_other_and_forgets_it() -> None:
+	assert ask(jobs.count_up) == 1
+	pids = {ask(jobs.parent) for _n in range(3)}
+	assert len(pids) == 1
+	assert ask(jobs.count_up) == 1
+	with pytest.raises(Broken):
+		ask(jobs.break_down)
+	assert ask(jobs.parent) not in pids
+
+
+def test_a_job_cannot_answer_for_the_next_one() -> None:
+	ask(jobs.answer_twice)
+	with pytest.raises(Broken, match="another job"):
+		ask(jobs.told, "a")
+	assert ask(jobs.told, "b").words == ("b",)
+
+
 def test_it_writes_no_file(tmp_path: Path) -> None:
 	path = tmp_path / "made"
 	with pytest.raises(Broken):

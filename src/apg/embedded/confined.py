@@ -1,24 +1,32 @@
 """What reads a stranger's file runs in a process of its own: no secrets, bounded memory and time.
 
-The process gets an empty environment and no open descriptor but two pipes; it may write no file. It
-answers with plain data: what comes back is rebuilt from dataclasses and enumerations of the package
-that the function is in, and from nothing else. One idle process waits in reserve, because starting
-one takes longer than most files.
+A *reader* has imported a module and waits; each job is a child that it forks, with limits, an empty
+environment and no open descriptor but two pipes; it may write no file. It answers with plain data:
+what comes back is rebuilt from dataclasses and enumerations of the package that the function is in,
+and from nothing else. A reader serves one job at a time and does not outlive one that went wrong.
 """
 
 import asyncio
 import atexit
+import contextlib
 import enum
 import importlib
 import io
+import os
 import pickle
 import resource
+import secrets
+import select
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import is_dataclass
-from signal import SIGXCPU
+from functools import partial
+from signal import SIGKILL, SIGXCPU
 from typing import IO, Any, ParamSpec, TypeVar, cast
 
 _BUILTINS = {
@@ -29,9 +37,11 @@ _BUILTINS = {
 	("builtins", "frozenset"),
 	("builtins", "set"),
 }
-_FILES = 32
+_FILES, _MARK, _CPU_SPENT = 32, 16, 77
+_SIZE = struct.Struct(">Q")
 P = ParamSpec("P")
 T = TypeVar("T")
+_waiting = ThreadPoolExecutor(8, "confined")  # a slow file must not hold up other threads' work
 _idle: list["_Reader"] = []
 _lock = threading.Lock()
 
@@ -69,47 +79,63 @@ async def confined(
 	`reason` and a `remedy`; Broken. A caller that is cancelled ends the process.
 	"""
 	reader = await asyncio.to_thread(_take, function.__module__)
+	answered = False
 	try:
-		asked = asyncio.to_thread(reader.ask, function, args, kwargs, memory, seconds)
-		return await asked
+		job = partial(reader.ask, function, args, kwargs, memory, seconds)
+		kind, value = await asyncio.get_running_loop().run_in_executor(_waiting, job)
+		answered = True
 	finally:
-		reader.end()
+		await asyncio.shield(asyncio.to_thread(_give_back, reader, usable=answered))
+	match kind:
+		case "done":
+			return value
+		case "refused":
+			raise Refusal(*value)
+		case "memory":
+			raise Overrun("memory")
+		case _:
+			raise Broken(str(value))
 
 
 async def make_ready(function: Callable[..., Any]) -> None:
-	"""Starts a process in reserve for this function's module, if none waits."""
+	"""Starts a reader for this function's module, if none waits."""
 	await asyncio.to_thread(_reserve, function.__module__)
 
 
 def _reserve(module: str) -> None:
 	with _lock:
-		if not any(one.module == module and one.alive for one in _idle):
+		if not any(one.module == module for one in _idle):
 			_idle.append(_Reader(module))
 
 
 def _take(module: str) -> "_Reader":
 	with _lock:
-		reader = next((one for one in _idle if one.module == module and one.alive), None)
-		if reader is not None:
-			_idle.remove(reader)
-		dead = [one for one in _idle if one.module == module or not one.alive]
-		for one in dead:
+		for one in [each for each in _idle if each.module == module]:
 			_idle.remove(one)
+			if one.alive:
+				return one
 			one.end()
-		_idle.append(_Reader(module))
-	return reader or _Reader(module)
+	return _Reader(module)
+
+
+def _give_back(reader: "_Reader", *, usable: bool) -> None:
+	with _lock:
+		if usable and reader.alive and all(one.module != reader.module for one in _idle):
+			_idle.append(reader)
+			return
+	reader.end()
 
 
 @atexit.register
 def end_idle() -> None:
-	"""Ends the processes in reserve."""
+	"""Ends the readers that wait."""
 	with _lock:
 		while _idle:
 			_idle.pop().end()
 
 
 class _Reader:
-	"""One process that takes one job."""
+	"""A process that forks a child for each job; both end with their process group."""
 
 	def __init__(self, module: str) -> None:
 		self.module = module
@@ -123,6 +149,7 @@ class _Reader:
 			close_fds=True,
 			start_new_session=True,
 			cwd="/",
+			bufsize=0,
 		)
 
 	@property
@@ -136,34 +163,46 @@ class _Reader:
 		kwargs: dict[str, Any],
 		memory: int,
 		seconds: float,
-	) -> Any:
-		job = pickle.dumps((function.__qualname__, args, kwargs, memory, int(seconds) + 1))
+	) -> tuple[str, Any]:
+		"""What became of the job: done, refused, memory or failed, and with what."""
+		# Only the child of this job knows the mark: an earlier one cannot have answered for it.
+		mark = secrets.token_bytes(_MARK)
+		job = pickle.dumps((mark, function.__qualname__, args, kwargs, memory, int(seconds) + 1))
+		until = time.monotonic() + seconds
 		try:
-			answer, _none = self._process.communicate(job, timeout=seconds)
-		except subprocess.TimeoutExpired as error:
-			raise Overrun("time") from error
-		except (OSError, ValueError) as error:
-			raise Broken("the reader ended before it was asked") from error
-		if not answer:
-			raise Overrun("time") if self._process.returncode == -SIGXCPU else Broken("no answer")
-		kind, value = cast(tuple[str, Any], _Plain(io.BytesIO(answer), self.module).load())
-		match kind:
-			case "done":
-				return value
-			case "refused":
-				raise Refusal(*value)
-			case "memory":
-				raise Overrun("memory")
-			case _:
-				raise Broken(str(value))
+			_all(self._process.stdin).write(_SIZE.pack(len(job)) + job)
+			head = self._read(_MARK + _SIZE.size, until)
+			if head[:_MARK] != mark:
+				raise Broken("the answer belongs to another job")
+			answer = self._read(_SIZE.unpack(head[_MARK:])[0], until)
+		except OSError as error:
+			raise Broken("the reader ended") from error
+		return cast(tuple[str, Any], _Plain(io.BytesIO(answer), self.module).load())
+
+	def _read(self, size: int, until: float) -> bytes:
+		pipe, found = _all(self._process.stdout), bytearray()
+		while len(found) < size:
+			ready, _w, _x = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+			if not ready:
+				raise Overrun("time")
+			piece = os.read(pipe.fileno(), min(size - len(found), 1024 * 1024))
+			if not piece:
+				raise Overrun("time") if self._process.wait() == _CPU_SPENT else Broken("no answer")
+			found += piece
+		return bytes(found)
 
 	def end(self) -> None:
-		if self._process.poll() is None:
-			self._process.kill()
-			self._process.wait()
+		with contextlib.suppress(ProcessLookupError):
+			os.killpg(self._process.pid, SIGKILL)
+		self._process.wait()
 		for pipe in (self._process.stdin, self._process.stdout):
 			if pipe is not None:
 				pipe.close()
+
+
+def _all(pipe: IO[bytes] | None) -> IO[bytes]:
+	assert pipe is not None
+	return pipe
 
 
 class _Plain(pickle.Unpickler):
@@ -184,21 +223,29 @@ class _Plain(pickle.Unpickler):
 
 
 def serve() -> None:
-	"""The other side: reads one job from standard input, answers on standard output."""
+	"""The other side: forks a child for each job; ends when one ends badly or nobody asks."""
 	module = importlib.import_module(sys.argv[1])
-	asked = sys.stdin.buffer.read()
-	if not asked:
-		return
-	name, args, kwargs, memory, seconds = pickle.loads(asked)  # noqa: S301 - of our own parent
+	asked = sys.stdin.buffer
+	while head := asked.read(_SIZE.size):
+		job = asked.read(_SIZE.unpack(head)[0])
+		child = os.fork()
+		if child == 0:
+			_answer(module, job)
+			os._exit(0)
+		_pid, status = os.waitpid(child, 0)
+		if status:
+			os._exit(_CPU_SPENT if os.WIFSIGNALED(status) and os.WTERMSIG(status) == SIGXCPU else 1)
+
+
+def _answer(module: Any, job: bytes) -> None:
+	mark, name, args, kwargs, memory, seconds = pickle.loads(job)  # noqa: S301 - of our own parent
 	resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 	resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 	resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 	resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 	resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
-	answer: tuple[str, Any]
 	try:
-		answer = ("done", getattr(module, name)(*args, **kwargs))
-		told = pickle.dumps(answer, protocol=5)
+		told = pickle.dumps(("done", getattr(module, name)(*args, **kwargs)), protocol=5)
 	except MemoryError:
 		told = pickle.dumps(("memory", None))
 	except Exception as error:  # noqa: BLE001 - the outermost edge of this process
@@ -207,5 +254,6 @@ def serve() -> None:
 			told = pickle.dumps(("refused", (reason, remedy)))
 		else:
 			told = pickle.dumps(("failed", type(error).__name__))
-	sys.stdout.buffer.write(told)
+	for piece in (mark, _SIZE.pack(len(told)), told):
+		sys.stdout.buffer.write(piece)
 	sys.stdout.buffer.flush()

@@ -1,5 +1,6 @@
 """Writes down what a preview found: counts, problems and changes, as a person will read them."""
 
+import re
 from typing import Any
 
 from sqlalchemy import delete
@@ -18,6 +19,9 @@ from apg.capabilities.plm.imports.showing import described, matched
 from apg.capabilities.plm.rows import insert_rows
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
+
+# What `repr` makes of characters that cannot be stored; thousands of rows are looked at at once.
+_SUSPECT = re.compile(r"\\x00|\\ud[89a-f]")
 
 
 async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
@@ -49,12 +53,10 @@ async def note(work: Work, held: Import, read: FileRead, plan: Plan) -> None:
 			.where(entity.import_id == held.id)
 			.execution_options(bulk=True, synchronize_session=False)
 		)
-	await insert_rows(
-		work, ImportChange, [{"import_id": held.id, **storable(row)} for row in described(plan)]
-	)
-	await insert_rows(
-		work, ImportMatch, [{"import_id": held.id, **storable(row)} for row in matched(plan)]
-	)
+	for entity, rows in ((ImportChange, described(plan)), (ImportMatch, matched(plan))):
+		if _SUSPECT.search(repr(rows)):
+			rows = storable(rows)
+		await insert_rows(work, entity, [{"import_id": held.id, **row} for row in rows])
 	await insert_rows(
 		work,
 		ImportProblem,

@@ -1,18 +1,53 @@
 """Reads a file in a process of its own, bounded in memory and time, whoever asks for it."""
 
+from asyncio import to_thread
+from collections import OrderedDict
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from apg.capabilities.plm.imports import files
 from apg.capabilities.plm.imports.columns import Column, ColumnMapping, Field
-from apg.capabilities.plm.imports.files import FileRead, Form, Options
+from apg.capabilities.plm.imports.files import FileRead, Form, Options, is_small
 from apg.capabilities.plm.settings import PlmSettings
 from apg.embedded.confined import Broken, Overrun, Refusal, confined, make_ready
 from apg.kernel.file_kinds import Unreadable
 from apg.kernel.texts import _
 
 Mappings = Mapping[str, Mapping[str, str | None]]
+
+
+_KEPT = 8  # files that were read last; looking at one and taking it over reads it once
+_recent: OrderedDict[bytes, FileRead] = OrderedDict()
+
+
+async def open_kept(
+	path: Path,
+	form: Form,
+	options: Options,
+	choices: Mapping[str, str | None],
+	remembered: Mappings,
+) -> FileRead:
+	"""Like `open_file`, for a file that is kept under the hash of its content: a small one that this
+	process read the same way a moment ago is not read again."""
+	if not await to_thread(is_small, path, form):
+		return await open_file(path, form, options, choices, remembered)
+	asked = (
+		path.name,
+		form.value,
+		repr(options),
+		sorted(choices.items()),
+		sorted(remembered.items()),
+	)
+	key = sha256(repr(asked).encode()).digest()
+	if key in _recent:
+		_recent.move_to_end(key)
+		return _recent[key]
+	found = _recent[key] = await open_file(path, form, options, choices, remembered)
+	while len(_recent) > _KEPT:
+		_recent.popitem(last=False)
+	return found
 
 
 async def open_file(

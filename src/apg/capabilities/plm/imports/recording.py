@@ -156,11 +156,10 @@ def _line(line: ImportedLine, problems: Problems) -> ImportedLine:
 		_check_text(text, "designators", 200, line.row, problems)
 	if line.note:
 		_check_text(line.note, "note", NOTE, line.row, problems)
-	return replace(
-		line,
-		find_number=_find_number(line, problems),
-		designators=ordered(line.designators),
-	)
+	number, designators = _find_number(line, problems), ordered(line.designators)
+	if (number, designators) == (line.find_number, line.designators):
+		return line
+	return replace(line, find_number=number, designators=designators)
 
 
 def _find_number(line: ImportedLine, problems: Problems) -> str | None:

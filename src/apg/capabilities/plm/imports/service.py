@@ -103,7 +103,7 @@ async def _read(work: Work, held: Import) -> FileRead:
 	path = await _path(work, held)
 	earlier = await memory.remembered(work)
 	options, form = Options.of(held.options), Form(held.kind)
-	return await opening.open_file(path, form, options, held.mapping, earlier)
+	return await opening.open_kept(path, form, options, held.mapping, earlier)
 
 
 async def _plan(work: Work, held: Import, read: FileRead, *, lock: bool = False) -> Plan:
