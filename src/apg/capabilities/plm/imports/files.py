@@ -138,7 +138,7 @@ def read_path(
 		number_format = NumberFormat.COMMA if comma else NumberFormat.POINT
 		sheets, sheet = found.names, found.name
 		notes = [_("Sheet “{name}” of {n}.", name=sheet, n=len(sheets))]
-		table = table_of(found.records, options.header_row, notes, encoding="xlsx")
+		table = table_of(found.records, options.header_row, notes, encoding="xlsx", guarded=False)
 	else:
 		table = read_csv(
 			where.read_bytes(),

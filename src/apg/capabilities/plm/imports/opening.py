@@ -78,11 +78,16 @@ async def open_file(
 			if over.what == "memory"
 			else _("Reading the file takes more than {n} s.", n=limits.reader_seconds)
 		)
-		raise Unreadable(reason, _("Split it into smaller files.")) from over
+		raise Unreadable(reason, _smaller(form)) from over
 	except Broken as broken:
-		raise Unreadable(
-			_("The file could not be read."), _("Export it again, or give it in another form.")
-		) from broken
+		raise Unreadable(_("The file could not be read."), _smaller(form)) from broken
+
+
+def _smaller(form: Form) -> str:
+	if form is Form.XLSX:
+		# A cell, or the format of one, in a far corner makes a table of everything in between.
+		return _("Remove what stands far from the table, also formats, or save the sheet as CSV.")
+	return _("Split it into smaller files, or export it in another form.")
 
 
 async def prepare() -> None:

@@ -116,14 +116,18 @@ def table_of(
 	encoding: str,
 	delimiter: str = "",
 	limits: Limits = LIMITS,
+	guarded: bool = True,
 ) -> Table:
-	"""Headings found, rows made equally wide, footers marked. Raises Unreadable."""
+	"""Headings found, rows made equally wide, footers marked; `guarded` takes off the mark that
+	exports of text put before a formula. Raises Unreadable."""
 	guesses = list(guesses)
 	if not any(cell.strip() for _line, cells in records for cell in cells):
 		raise Unreadable(_("The file holds no rows."), _("Export the table again and check it."))
 	at = _header_index(records, header_row)
 	if header_row is None and at:
 		guesses.append(_("The headings are in line {line}.", line=records[at][0]))
+	if guarded:
+		records = [(n, tuple(tabular.plain(cell) for cell in cells)) for n, cells in records]
 	problems = Problems(limits.problems)
 	headers = _headers(records[at], problems)
 	rows = _rows(records[at + 1 :], headers, problems)
@@ -260,7 +264,7 @@ def _header_index(records: Sequence[Record], wanted: int | None) -> int:
 
 def _headers(record: Record, problems: Problems) -> tuple[str, ...]:
 	line, cells = record
-	cells = tuple(tabular.plain(each).strip() for each in cells)
+	cells = tuple(each.strip() for each in cells)
 	while len(cells) > 1 and not cells[-1]:
 		cells = cells[:-1]
 	seen: Counter[str] = Counter()
@@ -318,7 +322,7 @@ def _is_footer(filled: Sequence[str], width: int, after_blank: bool) -> bool:
 def _cells(
 	line: int, cells: tuple[str, ...], headers: tuple[str, ...], problems: Problems
 ) -> tuple[str, ...]:
-	"""Cells without the guard against formulas, filled or cut to the width of the headings."""
+	"""Cells filled or cut to the width of the headings."""
 	width = len(headers)
 	for column, cell in enumerate(cells[:width]):
 		if bad := _BAD.search(cell):
@@ -329,7 +333,7 @@ def _cells(
 				column=headers[column],
 				value=_BAD.sub("\ufffd", cell),
 			)
-	taken = tuple(tabular.plain(cell) for cell in cells[:width])
+	taken = cells[:width]
 	return taken + ("",) * (width - len(taken))
 
 
