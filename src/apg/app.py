@@ -56,12 +56,14 @@ def make_app(settings: Settings | None = None) -> "FastAPI":
 	from apg.kernel.mounting import mount
 	from apg.kernel.web.rate_limits import DatabaseLeases, RateBudget, RateLimiter
 	from apg.platform.auth import starting as auth
+	from apg.platform.operations import telemetry
 
 	chosen = settings or Settings()
 
 	async def start(app: "FastAPI", stack: AsyncExitStack) -> Runtime:
 		runtime = make_runtime(chosen)
 		stack.push_async_callback(runtime.engine.dispose)
+		telemetry.start(chosen, stack, "web")
 		limiter = RateLimiter(DatabaseLeases.on(runtime.engine))
 		await stack.enter_async_context(limiter.running())
 		runtime.state["budget"] = RateBudget(limiter, chosen.rate_tier)
@@ -81,9 +83,11 @@ async def start_worker(settings: Settings, stack: AsyncExitStack, stop: asyncio.
 	from apg.kernel.relay import Relay
 	from apg.kernel.worker import TaskWorker
 	from apg.platform.auth import starting as auth
+	from apg.platform.operations import telemetry
 
 	runtime = make_runtime(settings, role="apg_worker")
 	stack.push_async_callback(runtime.engine.dispose)
+	telemetry.start(settings, stack, "worker")
 	await auth.start(runtime, stack)
 	principal_of = runtime.state["authenticator"].principal_of
 	hints = await _hint(runtime, "apg_worker", stack)

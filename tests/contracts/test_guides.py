@@ -20,6 +20,7 @@ from apg.capabilities.plm.settings import PlmSettings
 from apg.cli.doctor import unused
 from apg.kernel.permissions import Permission
 from apg.kernel.settings import Settings
+from apg.platform.operations import telemetry
 
 METRIC: dict[str, Any] = {
 	"name": "Carbon emissions, scope 1",
@@ -491,11 +492,19 @@ async def health_body(stage: Stage) -> None:
 	assert body["checks"]["database"]["status"] == "healthy"
 
 
-@row("B12 Sentry", issue="C (observability)")
+@row("B12 Sentry")
 async def sentry(stage: Stage) -> None:
-	from apg.kernel import observe
-
-	assert hasattr(observe, "start_sentry")
+	# What arrives at a receiver: tests/platform/operations/test_telemetry.py.
+	settings = Settings(env="development", sentry_dsn="http://public@127.0.0.1:9/1")
+	made = telemetry.start_sentry(settings, "web")
+	try:
+		assert settings.sentry_traces_rate == 0.1
+		assert made.client.options["environment"] == "development"
+		facts = made._facts({"operation": "GET /api/v1/esg/metrics", "request_id": "r"})
+		assert facts["tags"]["capability"] == "esg"
+		assert facts["contexts"]["esg"]["request_id"] == "r"
+	finally:
+		made.close()
 
 
 @row("B12 slow operations are reported at 1,000 ms")

@@ -70,6 +70,7 @@ def _is_open(file: Path) -> bool:
 
 def _of_composition(settings: Settings) -> list[Finding]:
 	from apg.app import composition
+	from apg.platform.operations import telemetry
 
 	whole = composition()
 	found = [ok("composition", ", ".join(c.short for c in whole.capabilities))]
@@ -78,6 +79,8 @@ def _of_composition(settings: Settings) -> list[Finding]:
 		found.append(note("optional", told, "nothing: it does without"))
 	for name, problems in whole.left_out.items():
 		found.append(bad("left out", f"{name}: {' '.join(problems)}", "mend or remove it"))
+	for name, extra in telemetry.lacking(settings):
+		found.append(bad(name, "is set and what it needs is not installed", f"install {extra}"))
 	return [*found, *unused(os.environ)]
 
 

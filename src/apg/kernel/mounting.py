@@ -106,7 +106,8 @@ def mount(
 	async def handle(request: Request, error: Exception) -> Response:
 		known = as_app_error(error)
 		if known.status >= 500 and not isinstance(error, AppError):
-			structlog.get_logger().error("unexpected failure", exc_info=error)
+			operation = f"{request.method} {observe.endpoint_of(request.scope)}"
+			structlog.get_logger().error("unexpected failure", exc_info=error, operation=operation)
 		if known.status == 403:
 			state = request.scope.get("state", {})
 			await security_events.record(

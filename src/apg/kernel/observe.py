@@ -10,13 +10,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, Protocol, cast
 
 import orjson
 import structlog
@@ -57,7 +57,7 @@ _SECRET_TEXT = re.compile(
 	r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"  # e-mail
 	r"|(?<=://)[^/\s@]{1,200}@"  # user and password of an address
 	r"|eyJ[\w-]{8,}\.[\w-]*\.?[\w-]*"  # JSON web token
-	r"|\bapg_[A-Za-z0-9]{43}\b|(?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])"  # our opaque secrets
+	r"|\bwhsec_[\w-]{43}|\bapg_[A-Za-z0-9]{43}\b|(?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])"  # our opaque secrets
 	r"|(?i:\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}"
 	r"|(?<=DETAIL:)[^\n]*|(?<=\[parameters:)[^\n]*"  # values in messages of the database
 )
@@ -82,6 +82,61 @@ def scrubbed(value: Any, depth: int = 6) -> Any:
 	if len(text) > _LONGEST_TEXT:
 		text = text[:_LONGEST_TEXT] + "…"
 	return _SECRET_TEXT.sub(REMOVED, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+	"""One piece of work that ended: its operation, seconds, HTTP status (0 for none), log context."""
+
+	kind: str
+	operation: str
+	seconds: float
+	status: int
+	fields: dict[str, Any]
+
+
+class Sink(Protocol):
+	"""Who else is told, beside log and metrics; neither call may wait."""
+
+	def error(self, error: BaseException, fields: Mapping[str, Any]) -> None: ...
+	def observed(self, one: Observed) -> None: ...
+
+
+_sinks: list[Sink] = []
+
+
+def add_sink(sink: Sink) -> None:
+	_sinks.append(sink)
+
+
+def remove_sink(sink: Sink) -> None:
+	_sinks.remove(sink)
+
+
+def _observed(one: Observed) -> None:
+	for sink in _sinks:
+		try:
+			sink.observed(one)
+		except Exception as error:  # noqa: BLE001 - whoever only watches must not break an answer
+			structlog.get_logger().warning("not observed", error=type(error).__name__)
+
+
+def _tell_sinks(_logger: Any, name: str, event: MutableMapping[str, Any]) -> Any:
+	"""Whatever is logged as an error with its exception."""
+	if _sinks and name in ("error", "critical", "exception"):
+		given = event.get("exc_info")
+		error = given if isinstance(given, BaseException) else None
+		if error is None and isinstance(given, tuple):
+			error = cast(Any, given)[1]
+		if error is None and given:
+			error = sys.exc_info()[1]
+		if error is not None:
+			for sink in _sinks:
+				try:
+					sink.error(error, event)
+				except Exception as trouble:  # noqa: BLE001 - the line itself must be written
+					event["not_reported"] = type(trouble).__name__
+	return event
 
 
 def _add_context(service: str) -> structlog.typing.Processor:
@@ -120,6 +175,7 @@ def configure_logging(
 			_add_context(service),
 			structlog.processors.add_log_level,
 			structlog.processors.TimeStamper(fmt="iso", utc=True),
+			_tell_sinks,
 			structlog.processors.format_exc_info,
 			_scrub,
 			json
@@ -242,6 +298,11 @@ class Observer:
 			duration.observe(seconds)
 		if seconds * 1_000 >= self._slow_ms:
 			self.slow(f"{method} {endpoint}", seconds)
+		if _sinks:
+			fields = {**(_moment.get() or {}), "method": method, "endpoint": endpoint}
+			if service:
+				fields |= {"service": service.name, "capability": service.short}
+			_observed(Observed("http.server", f"{method} {endpoint}", seconds, status, fields))
 		wanted = self._log_requests
 		if (
 			status >= 500
@@ -283,6 +344,7 @@ class Observer:
 			yield
 		finally:
 			seconds = time.perf_counter() - started
+			_observed(Observed("task", operation, seconds, 0, dict(_moment.get() or {})))
 			if seconds * 1_000 >= self._slow_ms:
 				self.slow(operation, seconds)
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apg.kernel import security_events
+from apg.kernel import observe, security_events
 from apg.kernel.errors import AppError, PermissionDenied, TooLarge, Unauthenticated
 from apg.kernel.principal import Authenticator, Credential, Principal
 from apg.kernel.runtime import Runtime
@@ -146,6 +146,7 @@ class AuthenticationMiddleware:
 		scope["principal"] = principal
 		if principal is not None:
 			locale_of_moment.set(principal.locale)
+			observe.bind(tenant_id=principal.tenant_id, user_id=principal.user_id)
 			_same_tenant(headers, principal)
 		if credential is not None and credential.kind == "cookie":
 			# A public form (sign in and out, reset, invitation) checks its own token in its body.
