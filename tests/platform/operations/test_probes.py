@@ -5,6 +5,7 @@ from dataclasses import replace
 from httpx import ASGITransport, AsyncClient
 
 from apg.app import make_app
+from apg.kernel.migrating import histories
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.platform.operations.health import probes
@@ -48,7 +49,8 @@ async def test_not_ready_before_anybody_can_sign_in(settings: Settings, runtime:
 
 
 async def test_not_ready_while_a_migration_is_missing(settings: Settings, runtime: Runtime) -> None:
-	heads = {"kernel": "0001", "tenants": "9999"}
+	heads = {one.short: one.head() for one in histories(runtime.composition)}
+	heads["tenants"] = "9999"
 	status, body = await probe(settings, fresh(runtime, schema_heads=heads), "/ready")
 	assert status == 503
 	assert body["missing"] == {"migrations": "Run apg migrate; behind: tenants."}

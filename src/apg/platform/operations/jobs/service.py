@@ -59,7 +59,7 @@ async def job(work: Work, job_id: str) -> bytes:
 	number = _number(job_id)
 	listed = select_jobs().subquery("listed")
 	await work.flush()
-	found = await one(work, listed.select().where(listed.c.id == number))
+	found = await one(work, listed.select().where(listed.c.id == number), {})
 	if found is None:
 		raise NotFound(_("{what} not found", what=_("task")))
 	return found.body
@@ -120,7 +120,7 @@ async def failure(work: Work, failure_id: str) -> bytes:
 	query = select_failures().where(
 		f.consumer == consumer, f.epoch == position.epoch, f.seq == position.seq
 	)
-	found = await one(work, query)
+	found = await one(work, query, {})
 	if found is None:
 		raise NotFound(_("{what} not found", what=_("failure")))
 	return found.body
