@@ -4,8 +4,9 @@ from apg.capabilities.plm import home, menu, permissions, searching
 from apg.capabilities.plm.alternates import api as alternates_api
 from apg.capabilities.plm.baselines import api as baselines_api
 from apg.capabilities.plm.changes import api as changes_api
-from apg.capabilities.plm.changes import approvers, rules_api
+from apg.capabilities.plm.changes import approvers, item_views, rules_api, rules_views
 from apg.capabilities.plm.changes import tasks as changes_tasks
+from apg.capabilities.plm.changes import views as changes_views
 from apg.capabilities.plm.classes import api as classes_api
 from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.health import api as health_api
@@ -90,8 +91,11 @@ capability = Capability(
 				structures_views.router,
 				revisions_views.router,
 				imports_views.router,
+				rules_views.router,
+				item_views.router,
+				changes_views.router,
 			),
-			menu.PRODUCTS + menu.IMPORTS,
+			menu.PRODUCTS + menu.CHANGES + menu.IMPORTS,
 		),
 	),
 	home=home.CARDS,

@@ -316,16 +316,13 @@ async def copy_content(work: Work, copied: Mapping[str, str]) -> int:
 	return len(lines)
 
 
-async def item_of(work: Work, change: Change, item_id: str) -> ChangeItem:
+async def item_of(work: Work, change: Change, item_id: str, *, lock: bool = True) -> ChangeItem:
 	"""One affected product of the change, by its row or its product. Raises NotFound."""
-	found = await work.session.scalar(
-		select(ChangeItem)
-		.where(
-			ChangeItem.change_id == change.id,
-			(func.text(ChangeItem.id) == item_id) | (func.text(ChangeItem.item_id) == item_id),
-		)
-		.with_for_update()
+	query = select(ChangeItem).where(
+		ChangeItem.change_id == change.id,
+		(func.text(ChangeItem.id) == item_id) | (func.text(ChangeItem.item_id) == item_id),
 	)
+	found = await work.session.scalar(query.with_for_update() if lock else query)
 	if found is None:
 		raise NotFound(_("{what} not found", what=_("affected product")))
 	return found

@@ -56,6 +56,11 @@ async def _item(work: Work, name: str, item_id: str | None, number: str | None) 
 	return found
 
 
+async def id_of(work: Work, number: str) -> str:
+	"""The id behind a product's number. Raises Invalid."""
+	return (await _item(work, "product", None, number)).id
+
+
 async def uses(work: Work, change: Change, old: Item, new: Item) -> list[dict[str, Any]]:
 	"""Every line that would change, in order of the parents; `skipped` says why one would not."""
 	rows = await mapped(work, _USES, old.id, change.id)

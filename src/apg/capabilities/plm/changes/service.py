@@ -288,6 +288,19 @@ async def rebase(work: Work, change_id: str, item_id: str, given: RebaseIn) -> d
 	return told
 
 
+async def look_at_rebase(work: Work, change_id: str, item_id: str) -> dict[str, Any]:
+	"""What a rebase without any choice would give. Raises ChangeNotOpen, NothingToRebase."""
+	change = await found(work, change_id)
+	change.check(ChangeAction.REDLINE)
+	item = await affected.item_of(work, change, item_id, lock=False)
+	return await rebasing.told(work, await rebasing.look(work, item, {}))
+
+
+async def product_named(work: Work, number: str) -> str:
+	"""The id behind a product's number. Raises Invalid."""
+	return await replacing.id_of(work, number.strip())
+
+
 # -- submitted and decided ----------------------------------------------------------------------
 
 

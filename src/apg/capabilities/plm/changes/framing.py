@@ -1,0 +1,73 @@
+"""What stands around every page of one change: its head, its tabs, what this person may do."""
+
+from typing import Any
+
+from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.changes import service
+from apg.capabilities.plm.shared.change_states import ChangeAction
+from apg.contracts.identity import Identity
+from apg.kernel.database import load_json
+from apg.kernel.texts import _
+from apg.kernel.work import Work
+
+NEEDS = {
+	ChangeAction.EDIT: may.CHANGES_UPDATE,
+	ChangeAction.REDLINE: may.CHANGES_UPDATE,
+	ChangeAction.SUBMIT: may.CHANGES_UPDATE,
+	ChangeAction.APPROVE: may.CHANGES_APPROVE,
+	ChangeAction.REJECT: may.CHANGES_APPROVE,
+	ChangeAction.DELEGATE: may.CHANGES_APPROVE,
+	ChangeAction.RETURN: may.CHANGES_UPDATE,
+	ChangeAction.HOLD: may.CHANGES_UPDATE,
+	ChangeAction.RESUME: may.CHANGES_UPDATE,
+	ChangeAction.CANCEL: may.CHANGES_UPDATE,
+	ChangeAction.IMPLEMENT: may.CHANGES_IMPLEMENT,
+	ChangeAction.CLOSE: may.CHANGES_IMPLEMENT,
+}
+DECISIONS = (ChangeAction.APPROVE, ChangeAction.REJECT, ChangeAction.DELEGATE)
+TABS = ("conversation", "redline", "impact", "approvals", "history")
+
+
+async def change_of(work: Work, change_id: str) -> dict[str, Any]:
+	"""The change as the wire has it, with its tag. Raises ChangeNotFound."""
+	found = await service.read(work, change_id)
+	return {**load_json(found.body), "etag": found.etag}
+
+
+async def names_of(work: Work, ids: Any) -> dict[str, str]:
+	"""Display names by id."""
+	people = await work.port(Identity).people(work, {one for one in ids if one})
+	return {one: person.display_name or person.username for one, person in people.items()}
+
+
+def actions(work: Work, change: dict[str, Any]) -> set[str]:
+	"""What this person may do now, by right and state; deciding is for those who are asked."""
+	asked = work.principal.user_id in change["waiting_for"]
+	return {
+		name
+		for name in change["allowed_actions"]
+		if work.principal.may(NEEDS[ChangeAction(name)])
+		and (asked or ChangeAction(name) not in DECISIONS)
+	}
+
+
+async def frame(work: Work, change_id: str, tab: str) -> dict[str, Any]:
+	"""The context of `plm/changes/_change.html`."""
+	change = await change_of(work, change_id)
+	base = f"/plm/changes/{change_id}"
+	people = {*change["approvers"], *change["waiting_for"], change["created_by"]}
+	people |= {change["owner_id"], change["submitted_by"], change["implemented_by"]}
+	return {
+		"change": change,
+		"base": base,
+		"tab": tab,
+		"can": actions(work, change),
+		"names": await names_of(work, people),
+		"tabs": [
+			("conversation", _("Conversation"), f"{base}?tab=conversation"),
+			("redline", _("Redline"), f"{base}?tab=redline", change["item_count"]),
+			("impact", _("Impact"), f"{base}?tab=impact"),
+			("approvals", _("Approvals"), f"{base}?tab=approvals"),
+			("history", _("History"), f"{base}?tab=history"),
+		],
+	}
