@@ -68,7 +68,7 @@ def _run(settings: Settings) -> int:
 	with Children(settings) as children:
 		children.start("worker")
 		if not schema.has_demo(settings):
-			_make_demo(children)
+			_make_demo(settings, children)
 		# Not before: who finds the product ready finds the demo company too.
 		children.start("web")
 		_wait_ready(settings, children)
@@ -93,8 +93,12 @@ def _migrate(settings: Settings) -> None:
 	schema.remember(settings)
 
 
-def _make_demo(children: "Children") -> None:
+def _make_demo(settings: Settings, children: "Children") -> None:
+	from apg.demo.factors import load_published
+
 	print("Making the demo company …", flush=True)
+	# Published factors are the installation's: only its administrator may load them, no child does.
+	load_published(settings.database_admin_url)
 	# A process of its own: the supervisor stays small and can be stopped at any moment.
 	maker = children.start("demo")
 	while maker.poll() is None:

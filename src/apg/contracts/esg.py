@@ -244,6 +244,22 @@ class ItemCarbon(Protocol):
 		"""
 		...
 
+	async def per_kilogram(
+		self,
+		work: "Work",
+		materials: Collection[str],
+		*,
+		on: date | None = None,
+		gwp_set: str | None = None,
+	) -> dict[str, Carbon | NoCarbon]:
+		"""What a kilogram of each material brings, by its name; for structures too large for `own`."""
+		...
+
+	async def beside_materials(self, work: "Work") -> tuple[frozenset[str], frozenset[str]]:
+		"""The revisions with records and the products with suppliers' statements: of these alone
+		`own` may say another thing than mass times material."""
+		...
+
 	def reason(self, missing: NoCarbon) -> str:
 		"""Why there is no figure and what mends it, in words."""
 		...
@@ -273,6 +289,19 @@ class NoItemCarbon:
 		gwp_set: str | None = None,
 	) -> dict[str, Carbon | NoCarbon]:
 		return {}
+
+	async def per_kilogram(
+		self,
+		work: "Work",
+		materials: Collection[str],
+		*,
+		on: date | None = None,
+		gwp_set: str | None = None,
+	) -> dict[str, Carbon | NoCarbon]:
+		return {}
+
+	async def beside_materials(self, work: "Work") -> tuple[frozenset[str], frozenset[str]]:
+		return frozenset(), frozenset()
 
 	def reason(self, missing: NoCarbon) -> str:
 		return ""

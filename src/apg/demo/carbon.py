@@ -21,9 +21,6 @@ from sqlalchemy.types import Text
 from apg.capabilities.esg.activities import service as activities
 from apg.capabilities.esg.activities.models import ActivityRecord
 from apg.capabilities.esg.activities.schemas import ActivityIn
-from apg.capabilities.esg.factor_files.files import Given
-from apg.capabilities.esg.factor_files.packs import load_pack, pack_file
-from apg.capabilities.esg.factors import service as factors
 from apg.capabilities.esg.footprints import materials
 from apg.capabilities.esg.footprints import service as footprints
 from apg.capabilities.esg.footprints.models import Footprint, MaterialName
@@ -38,13 +35,13 @@ from apg.capabilities.plm.products.schemas import ProductIn, ProductPatch
 from apg.capabilities.plm.structures import service as structures
 from apg.capabilities.plm.structures.contents import ESTIMATED
 from apg.capabilities.plm.structures.schemas import LineIn
+from apg.demo.factors import approve, load_published
 from apg.kernel.database import id_type
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.work import Work, open_work
 
-PACK = "uk-government-2020"
 SEED = 11
 FIRST_YEAR, YEARS = 2023, 3
 DAY = date(2025, 12, 31)
@@ -103,7 +100,9 @@ METERS = (
 
 async def load(runtime: Runtime, principal: Principal, settings: Settings) -> str:
 	"""Makes what is missing; what is there stays as it is."""
-	await _factors(runtime, principal, settings)
+	if not await approve(runtime, principal):
+		await to_thread(load_published, settings.database_admin_url)
+		await approve(runtime, principal)
 	async with open_work(runtime, principal, action="plm.products.create", origin="cli") as work:
 		parts = await _assembly(work)
 	async with open_work(runtime, principal, action="esg.materials.update", origin="cli") as work:
@@ -115,19 +114,6 @@ async def load(runtime: Runtime, principal: Principal, settings: Settings) -> st
 	async with open_work(runtime, principal, action="esg.footprints.create", origin="cli") as work:
 		recorded = await _footprints(work, parts)
 	return f"{estimated} estimates, {readings} energy records, {recorded} footprints"
-
-
-async def _factors(runtime: Runtime, principal: Principal, settings: Settings) -> None:
-	path = pack_file(PACK)
-	content = path.read_bytes()
-	report = await to_thread(
-		load_pack, settings.database_admin_url, content, path.name, Given(), dry_run=False
-	)
-	action = "esg.factors.approve"
-	async with open_work(runtime, principal, action=action, origin="cli") as work:
-		if await factors.decisions(work, report["pack_id"]):
-			return
-		await factors.approve_source(work, report["pack_id"], "approved for the demo")
 
 
 async def _assembly(work: Work) -> dict[str, str]:

@@ -272,6 +272,55 @@ async def chosen_for(work: Work, records: Sequence[Record], day: date) -> list[C
 	return [by_wish[wish] for wish in wanted]
 
 
+async def per_kilogram(
+	work: Work,
+	names: Collection[str],
+	*,
+	on: date | None = None,
+	gwp_set: str | None = None,
+) -> dict[str, Carbon | NoCarbon]:
+	"""What a kilogram of each material brings; three queries."""
+	gwp = await factors.gwp_set(work, gwp_set or company_gwp_set(work))
+	day = on or utc_now().date()
+	one_of_each = {
+		name: Content(name, "", 0, "", "", "", "", "", Decimal(1), KILOGRAM, name) for name in names
+	}
+	meanings, _statements = await _known(work, one_of_each, day)
+	found: dict[str, Carbon | NoCarbon] = {
+		name: NoCarbon("material_unknown", name) for name in names if key_of(name) not in meanings
+	}
+	known = [name for name in one_of_each if name not in found]
+	records = [declared_record(one_of_each[name], meanings[key_of(name)], day) for name in known]
+	exactly = Exactly(gwp)
+	for name, line in zip(
+		known, calculate(records, await chosen_for(work, records, day), gwp), strict=True
+	):
+		if line.missing is not None:
+			found[name] = NoCarbon(line.missing, name)
+		else:
+			found[name] = carbon_of([exactly.input(line, name, "material")])
+	return found
+
+
+async def beside_materials(work: Work) -> tuple[frozenset[str], frozenset[str]]:
+	"""Revisions with standing records of their own, and products with statements in force."""
+	row, said = ActivityRecord, SupplierFootprint
+	revisions = await work.scalars(
+		select(row.revision_id)
+		.where(
+			row.kind == "product",
+			row.superseded_at.is_(None),
+			row.withdrawn_at.is_(None),
+			row.data_source.is_distinct_from(DECLARED),
+		)
+		.distinct()
+	)
+	products = await work.scalars(
+		select(said.product_id).where(said.withdrawn_at.is_(None)).distinct()
+	)
+	return frozenset(revisions), frozenset(products)
+
+
 async def _records(work: Work, revision_ids: Sequence[str]) -> dict[str, list[Record]]:
 	"""Standing records of the revisions, but those that only repeat their mass and material."""
 	row = ActivityRecord
@@ -362,7 +411,7 @@ async def _known(
 	One query: two sets of rows that have nothing to do with each other, side by side.
 	"""
 	keys = sorted({key_of(one.material) for one in contents.values() if one.material})
-	products = sorted({one.product_id for one in contents.values()})
+	products = sorted({one.product_id for one in contents.values() if one.product_id})
 	named = (
 		select(MaterialName.key.label("key"), Material)
 		.join(Material, Material.id == MaterialName.material_id)

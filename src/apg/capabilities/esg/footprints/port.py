@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date
 from urllib.parse import urlencode
 
-from apg.capabilities.esg.footprints.own import inputs_of
+from apg.capabilities.esg.footprints.own import beside_materials, inputs_of, per_kilogram
 from apg.capabilities.esg.permissions import FOOTPRINTS_READ
 from apg.contracts.esg import Carbon, NoCarbon
 from apg.kernel.texts import _
@@ -28,6 +28,19 @@ class ItemCarbonOfEsg:
 	) -> dict[str, Carbon | NoCarbon]:
 		found = await inputs_of(work, revision_ids, assemblies=assemblies, on=on, gwp_set=gwp_set)
 		return found.carbon()
+
+	async def per_kilogram(
+		self,
+		work: Work,
+		materials: Collection[str],
+		*,
+		on: date | None = None,
+		gwp_set: str | None = None,
+	) -> dict[str, Carbon | NoCarbon]:
+		return await per_kilogram(work, materials, on=on, gwp_set=gwp_set)
+
+	async def beside_materials(self, work: Work) -> tuple[frozenset[str], frozenset[str]]:
+		return await beside_materials(work)
 
 	def reason(self, missing: NoCarbon) -> str:
 		return reason_text(missing)

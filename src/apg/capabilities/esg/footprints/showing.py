@@ -100,7 +100,12 @@ def _branches(held: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:
-	return {**line, "stage_text": stage_text(line["stage"])}
+	return {**line, "quantity": plain(line["quantity"]), "stage_text": stage_text(line["stage"])}
+
+
+def plain(value: Any) -> Decimal | None:
+	"""22 instead of 22.000000000000."""
+	return None if value is None else Decimal(amount_text(Decimal(str(value))))
 
 
 def _by_weight(gaps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -120,7 +125,12 @@ def shown_gap(gap: Mapping[str, Any]) -> dict[str, Any]:
 	if not remedy and gap["reason"] in ("no_mass", "no_material", "mass_unit_not_convertible"):
 		field = "material" if gap["reason"] == "no_material" else "mass"
 		remedy = f"/plm/products/{gap['product_id']}/edit#field-{field}"
-	return {**gap, "why": _gap_text(why), "remedy": remedy or f"/plm/products/{gap['product_id']}"}
+	shown = {**gap, "quantity": plain(gap["quantity"])}
+	return {
+		**shown,
+		"why": _gap_text(why),
+		"remedy": remedy or f"/plm/products/{gap['product_id']}",
+	}
 
 
 def _gap_text(why: NoCarbon) -> str:

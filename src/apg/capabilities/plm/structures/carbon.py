@@ -12,30 +12,68 @@ from fractions import Fraction
 import numpy as np
 
 from apg.capabilities.plm.shared.figures import Figures
-from apg.capabilities.plm.shared.levels import BoolArray
+from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
+from apg.capabilities.plm.structures.contents import ESTIMATED
+from apg.capabilities.plm.structures.fixed_rows import Places, distinct, fixed_rows, whole, words
+from apg.capabilities.plm.structures.masses import Masses
+from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.snapshots import Snapshot
 from apg.contracts.esg import Carbon, ItemCarbon, NoCarbon
 from apg.kernel.work import Work
 
 CO2E = "co2e"
 UNIT = "kgCO2e"
+MANY = 5_000
+"""Of more nodes than this ESG is asked by material, not one by one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByMaterial:
+	"""What a kilogram brings, for nodes that nobody asked for one by one; `place` (n,) in `rates`,
+	-1: no material is recorded."""
+
+	place: IntArray
+	rates: tuple[Carbon | NoCarbon, ...]
+	masses: Masses
+
+	def said(self, node: int) -> Carbon | NoCarbon | None:
+		"""None for a figure, which `exact` gives."""
+		place = int(self.place[node])
+		if place < 0:
+			return NoCarbon("no_material")
+		if not self.masses.given[node]:
+			return NoCarbon("no_mass")
+		if not self.masses.known[node]:
+			return NoCarbon("mass_unit_not_convertible")
+		rate = self.rates[place]
+		return rate if isinstance(rate, NoCarbon) else None
+
+	def exact(self, node: int) -> Fraction:
+		rate = self.rates[int(self.place[node])] if self.place[node] >= 0 else None
+		if not isinstance(rate, Carbon):
+			return Fraction(0)
+		return self.masses.exact(node) * Fraction(rate.total)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeCarbon:
-	"""What ESG said of each node, and the figures of that; `estimated` (n,): it or something below."""
+	"""What ESG said of the nodes, and the figures of that; `estimated` (n,): it or something below."""
 
 	port: ItemCarbon
 	own: Mapping[int, Carbon | NoCarbon]
 	figures: Figures
 	estimated: BoolArray
 	leaf: BoolArray
+	by_material: ByMaterial | None = None
 
 	def missing(self, node: int) -> NoCarbon | None:
 		"""Why a node that needs a figure of its own has none."""
 		said = self.own.get(node)
-		if said is None:
-			return NoCarbon("unknown_revision") if self.leaf[node] else None
+		if said is None and self.leaf[node]:
+			found = self.by_material.said(node) if self.by_material else None
+			if self.by_material is None:
+				return NoCarbon("unknown_revision")
+			return found if isinstance(found, NoCarbon) else None
 		return said if isinstance(said, NoCarbon) else None
 
 	def text(self, node: int) -> str:
@@ -48,36 +86,110 @@ class NodeCarbon:
 		return "" if said is None else self.port.remedy(said)
 
 
-async def carbon_of(work: Work, snapshot: Snapshot, root: str, day: date) -> NodeCarbon | None:
+async def carbon_of(
+	work: Work, snapshot: Snapshot, root: str, day: date, masses: Masses
+) -> NodeCarbon | None:
 	"""Figures of the nodes below a root on a day; None where the reader sees no carbon."""
 	port = work.port(ItemCarbon)
 	if not port.shown(work):
 		return None
 	structure = snapshot.structure
 	nodes = structure.descendants(structure.indexes([root]))
-	names = structure.names(nodes)
-	above = [
-		name for name, leaf in zip(names, structure.leaf[nodes].tolist(), strict=True) if not leaf
-	]
-	found = await port.own(work, names, assemblies=above, on=day)
-	own = {
-		node: found[name] for node, name in zip(nodes.tolist(), names, strict=True) if name in found
-	}
 	n = structure.node_count
 	values, known = np.zeros(n), np.zeros(n, np.bool_)
 	stops, required, estimated = (np.zeros(n, np.bool_) for _ in range(3))
+	by_material: ByMaterial | None = None
+	asked = nodes
+	if nodes.size > MANY:
+		by_material = await _by_material(
+			work, port, snapshot, day, masses, values, known, estimated
+		)
+		asked = await _beside(work, port, snapshot, nodes)
+	names = structure.names(asked)
+	leaves = structure.leaf[asked].tolist()
+	above = [name for name, leaf in zip(names, leaves, strict=True) if not leaf]
+	found = await port.own(work, names, assemblies=above, on=day) if names else {}
+	own = {
+		node: found[name] for node, name in zip(asked.tolist(), names, strict=True) if name in found
+	}
 	for node, said in own.items():
-		if isinstance(said, NoCarbon):
-			required[node] = True
-			continue
-		values[node], known[node] = float(said.total), True
-		stops[node], estimated[node] = said.stops, said.estimated
+		known[node] = isinstance(said, Carbon)
+		required[node] = not known[node]
+		values[node] = 0.0
+		if isinstance(said, Carbon):
+			values[node] = float(said.total)
+			stops[node], estimated[node] = said.stops, said.estimated
 
 	def exact(node: int) -> Fraction:
 		said = own.get(node)
-		return Fraction(said.total) if isinstance(said, Carbon) else Fraction(0)
+		if isinstance(said, Carbon):
+			return Fraction(said.total)
+		if said is None and by_material is not None and structure.leaf[node]:
+			return by_material.exact(node)
+		return Fraction(0)
 
 	figures = Figures(values, known, required, stops, exact)
 	touched = np.zeros(n, np.bool_)
 	touched[structure.ancestors(np.flatnonzero(estimated))] = True
-	return NodeCarbon(port, own, figures, touched, structure.leaf)
+	return NodeCarbon(port, own, figures, touched, structure.leaf, by_material)
+
+
+_MATERIALS = f"""
+	select r.id, hashtextextended(r.material, 0), (r.attributes ? '{ESTIMATED}')::int::int2
+	from plm_revisions r where r.material is not null and r.material <> ''
+"""  # noqa: S608 - constants of ours
+_COLUMNS = {"id": "uuid", "material": "int8", "estimated": "int2"}
+_NAMES = """
+	select h, (select material from plm_revisions where hashtextextended(material, 0) = h limit 1)
+	from unnest($1::bigint[]) h
+"""
+
+
+async def _by_material(
+	work: Work,
+	port: ItemCarbon,
+	snapshot: Snapshot,
+	day: date,
+	masses: Masses,
+	values: FloatArray,
+	known: BoolArray,
+	estimated: BoolArray,
+) -> ByMaterial:
+	"""Mass times material for every leaf, in columns; fills values, known and estimated."""
+	structure = snapshot.structure
+	rows = await fixed_rows(work, _MATERIALS, _COLUMNS)
+	codes, place = distinct(whole(rows["material"]))
+	names = {int(row[0]): row[1] for row in await fetched(work, _NAMES, codes.tolist())}
+	found = await port.per_kilogram(work, {names[int(code)] for code in codes}, on=day)
+	rates = tuple(
+		found.get(names[int(code)], NoCarbon("material_unknown", names[int(code)]))
+		for code in codes
+	)
+	ids = np.frombuffer(bytes.fromhex(structure.ids.tobytes().decode().replace("-", "")), "V16")
+	at = Places(words(rows["id"])).of(words(ids))
+	has = at >= 0
+	of_node = np.full(structure.node_count, -1, np.int64)
+	of_node[has] = place[at[has]]
+	each = np.array([float(one.total) if isinstance(one, Carbon) else np.nan for one in rates])
+	guessed = np.array([isinstance(one, Carbon) and one.estimated for one in rates], np.bool_)
+	per_kilogram = np.where(has, each[of_node], np.nan) if each.size else np.full(has.size, np.nan)
+	usable = structure.leaf & masses.known & masses.given & np.isfinite(per_kilogram)
+	values[usable] = (masses.values * per_kilogram)[usable]
+	known |= usable
+	if each.size:
+		marked = has & (guessed[of_node] | (whole(rows["estimated"])[at] > 0))
+		estimated |= usable & marked
+	return ByMaterial(of_node, rates, masses)
+
+
+async def _beside(work: Work, port: ItemCarbon, snapshot: Snapshot, nodes: IntArray) -> IntArray:
+	"""The nodes of which ESG may say another thing than mass times material."""
+	revisions, products = await port.beside_materials(work)
+	structure = snapshot.structure
+	chosen = np.zeros(structure.node_count, np.bool_)
+	named = [structure.index(one) for one in revisions if one in structure]
+	chosen[named] = True
+	if products:
+		wanted = np.array(sorted(products), "S36")
+		chosen |= np.isin(snapshot.items, wanted)[snapshot.item]
+	return nodes[chosen[nodes]]

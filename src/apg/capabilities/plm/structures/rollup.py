@@ -22,19 +22,17 @@ from apg.capabilities.plm.shared.explosion import explode
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType
-from apg.capabilities.plm.shared.lines import KIND_CODES, MICRO, QuantityKind
+from apg.capabilities.plm.shared.lines import KIND_CODES, QuantityKind
 from apg.capabilities.plm.structures import exact
 from apg.capabilities.plm.structures.carbon import CO2E, NodeCarbon, carbon_of
-from apg.capabilities.plm.structures.fixed_rows import aside, distinct
+from apg.capabilities.plm.structures.fixed_rows import aside
 from apg.capabilities.plm.structures.loading import TYPES
+from apg.capabilities.plm.structures.masses import Masses, masses_of
 from apg.capabilities.plm.structures.prices import REASONS, Costs, PriceLists, Prices, price_lists
 from apg.capabilities.plm.structures.snapshots import Snapshot
-from apg.capabilities.plm.structures.unit_codes import UNIT_TEXTS
-from apg.contracts.reference import Units
 from apg.kernel.work import Work
 
 COST, MASS = "cost", "mass"
-KILOGRAM = "kg"
 DIGITS = {COST: exact.DIGITS, MASS: exact.DIGITS, CO2E: 9}
 BOUGHT = tuple(
 	TYPES.index(each)
@@ -58,23 +56,6 @@ class Lack(StrEnum):
 
 
 _ANY = {COST: str(Lack.NO_PRICE), MASS: str(Lack.NO_MASS), CO2E: "unknown_revision"}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Masses:
-	"""Masses in kg of the nodes: their exact factors by place in `unit`."""
-
-	values: FloatArray  # (n,)
-	known: BoolArray  # (n,)
-	given: BoolArray  # (n,) a mass is recorded, convertible or not
-	micro: IntArray  # (n,)
-	unit: IntArray  # (n,) places in factors
-	factors: tuple[Fraction, ...]
-
-	def exact(self, node: int) -> Fraction:
-		if not self.known[node] or self.micro[node] < 0:
-			return Fraction(0)
-		return Fraction(int(self.micro[node]), MICRO) * self.factors[int(self.unit[node])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +220,7 @@ async def roll_up_product(
 	figures = {
 		MASS: Figures(masses.values, masses.known & counts, None, ends, masses.exact),
 	}
-	carbon = await carbon_of(work, snapshot, root, day)
+	carbon = await carbon_of(work, snapshot, root, day, masses)
 	if carbon is not None:
 		figures[CO2E] = carbon.figures
 	prices: Prices | None = None
@@ -291,24 +272,3 @@ def _exact_prices(snapshot: Snapshot, prices: Prices) -> Callable[[int], Fractio
 		return prices.exact(int(snapshot.item[node]))
 
 	return exactly
-
-
-async def masses_of(work: Work, snapshot: Snapshot) -> Masses:
-	"""Recorded masses in kg; a service weighs nothing."""
-	given = snapshot.mass >= 0
-	codes, place = distinct(np.where(given, snapshot.mass_unit, 0))
-	texts = await UNIT_TEXTS.texts(work, {int(code) for code in codes if code})
-	found = work.port(Units).factors({(text, KILOGRAM) for text in texts.values()})
-	factors = [found.get((texts.get(int(code), ""), KILOGRAM)) for code in codes]
-	usable = np.array([each is not None for each in factors])[place] & given
-	ratio = np.array([float(each or 0) for each in factors])
-	values = np.where(usable, snapshot.mass / MICRO * ratio[place], 0.0)
-	weightless = (snapshot.type == _SERVICE) & ~given
-	return Masses(
-		values,
-		usable | weightless,
-		given,
-		snapshot.mass,
-		place,
-		tuple(each or Fraction(0) for each in factors),
-	)

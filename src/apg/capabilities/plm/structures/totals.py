@@ -7,8 +7,9 @@ from typing import Any
 from apg.capabilities.plm.shared.bom_math import Gap
 from apg.capabilities.plm.structures import exact
 from apg.capabilities.plm.structures.carbon import CO2E, UNIT
+from apg.capabilities.plm.structures.masses import KILOGRAM
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
-from apg.capabilities.plm.structures.rollup import COST, DIGITS, KILOGRAM, MASS, Lack, RolledUp
+from apg.capabilities.plm.structures.rollup import COST, DIGITS, MASS, Lack, RolledUp
 from apg.capabilities.plm.structures.tree import Asked, rolled_up
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
