@@ -260,6 +260,29 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 		made = await client.post(f"/api/v1/esg/{place}", headers=alice.headers, json=body)
 		assert made.status_code == 201, made.text
 		ids[name] = made.json()["id"]
+	factor = await client.post(
+		"/api/v1/esg/factors",
+		headers=alice.headers,
+		json={
+			"activity_code": "heat.district",
+			"name": "District heat",
+			"unit": "kWh",
+			"citation": "Supplier's letter of 2024",
+			"valid_from": "2024-01-01",
+			"co2e": 0.2,
+		},
+	)
+	told = factor.json()
+	ids |= {
+		"factor_id": told["id"],
+		"version_id": told["version_id"],
+		"source_id": told["source_id"],
+	}
+	table = b"activity_code,unit,valid_from,co2e\nheat.steam,kWh,2024,0.2\n"
+	imported = await client.post(
+		"/api/v1/esg/imports", headers=alice.headers, files={"file": ("steam.csv", table)}
+	)
+	ids["factor_import_id"] = imported.json()["id"]
 	ids["user_id"] = alice.user_id
 	roles = await client.get("/api/v1/roles", headers=alice.headers)
 	ids["role_id"] = roles.json()[0]["id"]

@@ -78,6 +78,10 @@ async def test_a_new_user_takes_approves_and_finds_the_row(desk: Desk) -> None:
 	text = await desk.read(link[1])
 	assert re.search(r"row 2\d\d\d|row 6\d\d\d", text)
 	assert "uk_government_2020.csv" in text
+	listed = await desk.read("/esg/factor-sources")
+	assert "UK Government conversion factors 2020 2,341 42 AR4 OGL-UK-3.0" in listed
+	files = await desk.read("/esg/factor-files")
+	assert "uk_government_2020.csv Done 2,341 42" in files
 	home = await desk.read("/")
 	assert "Quarantined factors 42" in home
 

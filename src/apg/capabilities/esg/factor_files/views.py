@@ -48,8 +48,7 @@ ROWS = ListSpec(
 		Column("locator", "Where"),
 		Column("name", "Factor"),
 		Column("printed", "As printed"),
-		Column("reason", "What is wrong"),
-		Column("remedy", "What to do"),
+		Column("reason", "What is wrong, and what to do"),
 	),
 )
 router = Router(prefix="/factor-files", include_in_schema=False)
@@ -64,11 +63,14 @@ Uploading = Annotated[
 async def list_page(request: Request, work: Reading) -> Response:
 	state = ListState.of(IMPORTS, request)
 	page = await service.page(work, limit=state.page_size, offset=state.offset)
+	rows: list[dict[str, Any]] = load_json(page.body)
+	for row in rows:
+		row |= {name: row["counts"].get(name) for name in ("factors", "quarantined")}
 	return show(
 		work,
 		"esg/factor_files/list.html",
 		state=state,
-		rows=load_json(page.body),
+		rows=rows,
 		total=page.total,
 		may_create=work.principal.may(may.FACTORS_CREATE),
 	)

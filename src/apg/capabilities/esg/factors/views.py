@@ -26,6 +26,7 @@ from apg.kernel.work import Work
 PLACE, SOURCES = "/esg/factors", "/esg/factor-sources"
 SHOWN_SETS = ("AR4", "AR5", "AR6")
 SIDE_BY_SIDE = 4
+SHOWN_APART = {"state", "file_sha256", "locator", "co2e", "source", "edition", "licence"}
 router = Router(prefix="/factors", include_in_schema=False)
 sources = Router(prefix="/factor-sources", include_in_schema=False)
 Reading = Annotated[Work, allow(may.FACTORS_READ)]
@@ -53,7 +54,7 @@ def _common(work: Work) -> dict[str, Any]:
 @router.get("")
 async def list_page(request: Request, work: Reading) -> Response:
 	known = _rows((await service.sources(work, limit=200, offset=0)).body)
-	state = ListState.of(_spec(known), request)
+	state = ListState.of(_spec(known, request.query_params.get("state", "")), request)
 	asked: dict[str, Any] = {one.name: state[one.name] for one in state.spec.filters}
 	sort = tuple((one.name, one.descending) for one in state.sort)
 	page = await service.page(work, **asked, sort=sort, limit=state.page_size, offset=state.offset)
@@ -69,13 +70,17 @@ async def list_page(request: Request, work: Reading) -> Response:
 	)
 
 
-def _spec(known: list[dict[str, Any]]) -> ListSpec:
+def _spec(known: list[dict[str, Any]], state: str) -> ListSpec:
 	choices = [(one["id"], f"{one['title']} {one['edition']}".strip()) for one in known]
 	filters = tuple(
 		replace(one, choices=choices) if one.name == "source_id" else one
 		for one in words.FACTORS.filters
 	)
-	return replace(words.FACTORS, filters=filters)
+	columns = words.FACTORS.columns
+	if state == "quarantined":
+		kept = [one for one in columns if one.name not in ("valid_from", "source", "state")]
+		columns = (*kept[:4], words.WHY, *kept[4:])
+	return replace(words.FACTORS, filters=filters, columns=columns)
 
 
 # entering one
@@ -180,9 +185,9 @@ async def _factor(
 		gases=sorted({gas for one in shown for gas in one["gases"]}),
 		expressed=expressed,
 		sets=SHOWN_SETS,
-		changes=compared(shown[1], shown[0]) if len(shown) > 1 else [],
+		changes=_changes(shown),
 		fields=words.FIELDS,
-		rows=[name for name in FIELDS if name not in ("state", "file_sha256", "locator", "co2e")],
+		rows=[name for name in FIELDS if name not in SHOWN_APART],
 		bases=words.BASES,
 		stages=dict(words.STAGES),
 		form=form or FormState.of({}),
@@ -190,6 +195,14 @@ async def _factor(
 		**_common(work),
 		**more,
 	)
+
+
+def _changes(versions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+	"""What the newest version has otherwise than the one before; files and states apart."""
+	if len(versions) < 2:
+		return []
+	found = compared(versions[1], versions[0])
+	return [one for one in found if one["field"] not in ("state", "file_sha256", "source")]
 
 
 @router.post("/{factor_id}/versions/{version_id}/approve")
@@ -219,11 +232,14 @@ async def withdraw_version(
 async def sources_page(request: Request, work: Reading) -> Response:
 	state = ListState.of(words.SOURCES, request)
 	page = await service.sources(work, limit=state.page_size, offset=state.offset)
+	rows = _rows(page.body)
+	for row in rows:
+		row |= {name: row["counts"].get(name) for name in ("factors", "quarantined")}
 	return show(
 		work,
 		"esg/factors/sources.html",
 		state=state,
-		rows=_rows(page.body),
+		rows=rows,
 		total=page.total,
 		**_common(work),
 	)

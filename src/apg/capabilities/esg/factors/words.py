@@ -33,15 +33,15 @@ BASES = {
 FACTORS = ListSpec(
 	columns=(
 		Column("name", "Factor", sortable=True),
-		Column("activity_code", "Activity", sortable=True),
-		Column("region", "Region", sortable=True),
 		Column("co2e", "kg CO2e per unit", sortable=True, kind="number"),
 		Column("unit", "Unit", sortable=True),
+		Column("region", "Region", sortable=True),
 		Column("valid_from", "Valid", sortable=True, kind="date"),
+		Column("state", "State", kind="state"),
 		Column("source", "Source"),
+		Column("activity_code", "Activity", sortable=True, default_visible=False),
 		Column("native_gwp_set", "Potentials", default_visible=False),
 		Column("locator", "Where in the file", default_visible=False),
-		Column("state", "State", kind="state"),
 	),
 	filters=(
 		Filter("search", "Search factors"),
@@ -54,6 +54,8 @@ FACTORS = ListSpec(
 	),
 	default_sort="name",
 )
+# Of those in quarantine a person wants to know why.
+WHY = Column("findings", "What is wrong, and what to do")
 SOURCES = ListSpec(
 	columns=(
 		Column("title", "Source"),

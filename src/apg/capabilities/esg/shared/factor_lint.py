@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apg.capabilities.esg.shared.factor_draft import CO2E, MASS, TOTAL, Draft, Finding
-from apg.capabilities.esg.shared.ghg import CO2, MIXED_CO2E, GwpSet, gwp_sets, mass_of
+from apg.capabilities.esg.shared.ghg import (
+	CH4,
+	CH4_BIOGENIC,
+	CH4_FOSSIL,
+	CO2,
+	MIXED_CO2E,
+	GwpSet,
+	gwp_sets,
+	mass_of,
+)
 
 FLOAT_DIGITS = 15
 """Digits a binary double keeps: 0.022350000000000002 was printed by a program, and means 0.02235."""
@@ -205,11 +214,20 @@ def _basis(draft: Draft, reading: Reading, native: GwpSet | None) -> None:
 		if reading.basis == MASS or species in (CO2, MIXED_CO2E):
 			draft.gases[species] = read_number(value)
 			continue
+		species = _one_methane(species, native)
 		mass = mass_of(read_number(value), species, native) if native else None
 		if mass is None:
 			draft.gases.clear()  # the total alone can be used then, under its own set
 			break
 		draft.gases[species] = mass
+
+
+def _one_methane(species: str, native: GwpSet | None) -> str:
+	"""Publishers weigh all methane alike: where the set tells its origins apart, the mass is won with
+	the figure for unstated origin, and its origin stays unstated."""
+	if native is None or species not in (CH4_FOSSIL, CH4_BIOGENIC):
+		return species
+	return species if native.value(species) == native.value(CH4) else CH4
 
 
 def _named_gas(draft: Draft, native: GwpSet | None) -> None:
