@@ -55,7 +55,7 @@ class Event(BaseModel):
 	model_config = ConfigDict(frozen=True, extra="ignore")
 	name: ClassVar[str] = ""
 	# The right that whoever is told of it outside the product must hold, such as "plm.products.read";
-	# empty: that to read `<capability>.<thing>s`, which stands in the name.
+	# empty: that to read the things the name tells of, as `plm.products` for `plm.product.created`.
 	needs: ClassVar[str] = ""
 	_recorded: Recorded | None = PrivateAttr(default=None)
 
@@ -69,7 +69,8 @@ class Event(BaseModel):
 	def readable_with(cls) -> str:
 		"""The canonical name of the right that lets somebody read events of this kind."""
 		capability, thing = cls.name.split(".")[:2]
-		return cls.needs or f"{capability}.{thing}s.read"
+		many = thing if thing.endswith("s") else re.sub("y$", "ie", thing) + "s"
+		return cls.needs or f"{capability}.{many}.read"
 
 	@property
 	def recorded(self) -> Recorded | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from apg.kernel import security_events
 from tests.people import make_person
 from tests.platform.webhooks.conftest import World, listening
 
@@ -386,3 +387,19 @@ async def test_a_slow_endpoint_does_not_hold_up_another(world: World) -> None:
 		assert len(await world.deliveries(state="sending")) == 4
 		stop.set()
 		await running
+
+
+async def test_what_is_critical_goes_out_once_a_minute(world: World) -> None:
+	await world.hook(events=["audit.*"])
+	alice = world.people.alice.principal
+	for kind in ("denied", "verify_failed", "verify_failed", "verify_failed"):
+		await security_events.record(
+			world.app.state.runtime, kind, route="test", address="192.0.2.1", principal=alice
+		)
+	await world.spread()
+	await world.send()
+	told = [(one["event"], one["data"]["kind"], one["data"]["risk"]) for one in world.receiver.told]
+	# The three may lie on both sides of the end of a minute.
+	assert set(told) == {("audit.security_event.raised.v1", "verify_failed", "critical")}
+	assert len(told) <= 2
+	assert "192.0.2.1" not in str(world.receiver.bodies)

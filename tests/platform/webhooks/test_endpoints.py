@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from apg.app import composition
 from apg.kernel.work import open_work
 from tests.people import make_person
 from tests.platform.webhooks.conftest import World
@@ -144,3 +145,10 @@ async def test_there_are_so_many_and_no_more(world: World) -> None:
 		del world.app.state.runtime.state["webhooks"]
 	assert answer.status_code == 409
 	assert answer.json()["code"] == "TOO_MANY_WEBHOOKS"
+
+
+def test_every_event_needs_a_right_that_exists() -> None:
+	whole = composition()
+	known = {str(one) for one in whole.permissions}
+	assert {name: kind.readable_with() for name, kind in whole.events.items()
+		if kind.readable_with() not in known} == {}  # fmt: skip

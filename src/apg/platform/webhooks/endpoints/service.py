@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from apg.kernel.errors import Conflict, Invalid, PermissionDenied
+from apg.kernel.events import Event
 from apg.kernel.json_rows import One, Page
 from apg.kernel.keys import KeyRing, Purpose
 from apg.kernel.outbound import OutboundRefused, outbound_of
@@ -59,10 +60,15 @@ def known_events(work: Work) -> list[dict[str, str]]:
 	"""What the caller may be told of, by name."""
 	whole = work.runtime.composition
 	return [
-		{"name": name, "text": (kind.__doc__ or "").strip(), "needs": kind.readable_with()}
+		{"name": name, "text": _told(kind), "needs": kind.readable_with()}
 		for name, kind in sorted(whole.events.items())
 		if may_know(work.principal, whole, name)
 	]
+
+
+def _told(kind: type[Event]) -> str:
+	"""What the event says of itself, as one line."""
+	return " ".join((kind.__doc__ or "").replace("`", "").split())
 
 
 async def create(work: Work, new: WebhookIn) -> tuple[Endpoint, str]:
