@@ -2,6 +2,7 @@
 
 from apg.capabilities.esg import menu, permissions, searching
 from apg.capabilities.esg.activities import api as activities_api
+from apg.capabilities.esg.activities import computed as computed_metrics
 from apg.capabilities.esg.activities import views as activities_views
 from apg.capabilities.esg.calculations import api as calculations_api
 from apg.capabilities.esg.calculations import tasks as calculations
@@ -123,6 +124,7 @@ capability = Capability(
 		contract.FootprintOutdated,
 	),
 	subscribers=(
+		on(computed_metrics.EVENTS, computed_metrics.follow, name="esg.metrics.follow_activities"),
 		on(
 			(plm.StructureChanged, plm.ProductUpdated, plm.ProductReleased),
 			footprints.mark_outdated,

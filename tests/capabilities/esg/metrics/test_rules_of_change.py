@@ -77,9 +77,10 @@ async def test_a_metric_that_rests_or_is_computed_takes_no_reading(
 	client: httpx.AsyncClient, alice: Person, metric: dict[str, Any]
 ) -> None:
 	own = f"{METRICS}/{metric['id']}"
+	records = {"activity": {"code": "electricity.grid"}}
 	for change, code in (
 		({"is_active": False}, "METRIC_INACTIVE"),
-		({"source": "activity"}, "METRIC_IS_COMPUTED"),
+		({"source": "activity", "automation_config": records}, "METRIC_IS_COMPUTED"),
 	):
 		assert (await client.patch(own, headers=alice.headers, json=change)).status_code == 200
 		refused = await client.post(

@@ -241,6 +241,7 @@ async def correct(
 	Raises as `record` does, and MeasurementSuperseded.
 	"""
 	metric = await metrics.hold(work, metric_id)
+	metric.must_not_be_computed()
 	old = await _standing(work, metric_id, measurement_id)
 	new = _corrected(old, given)
 	_check_names(work, metric_id, new)
@@ -295,6 +296,7 @@ async def withdraw(
 	Raises NotFound, PreconditionFailed, MeasurementSuperseded.
 	"""
 	metric = await metrics.hold(work, metric_id)
+	metric.must_not_be_computed()
 	row = await _standing(work, metric_id, measurement_id)
 	row.is_deleted = True
 	row.updated_by = work.principal.user_id

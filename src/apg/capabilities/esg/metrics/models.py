@@ -100,12 +100,16 @@ class Metric(TenantOwned, Base):
 
 	def must_take_readings(self) -> None:
 		"""Raises MetricIsComputed or MetricInactive, naming the way out."""
+		self.must_not_be_computed()
+		if not self.is_active:
+			raise MetricInactive(_("{code} is not active; activate it first.", code=self.code))
+
+	def must_not_be_computed(self) -> None:
+		"""Raises MetricIsComputed: such values change with their records only."""
 		if MetricSource(self.source).is_computed:
 			raise MetricIsComputed(
 				_("Values of {code} are computed from records; enter the records.", code=self.code)
 			)
-		if not self.is_active:
-			raise MetricInactive(_("{code} is not active; activate it first.", code=self.code))
 
 
 class MetricState(Base):

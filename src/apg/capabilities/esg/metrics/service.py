@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from apg.capabilities.esg.metrics import reading
 from apg.capabilities.esg.metrics.models import Measurement, Metric
 from apg.capabilities.esg.metrics.schemas import MetricIn, MetricPatch, MetricPut
-from apg.capabilities.esg.shared.vocabulary import standing
+from apg.capabilities.esg.shared import computed
+from apg.capabilities.esg.shared.vocabulary import MetricSource, standing
 from apg.contracts.esg import MetricChanged, MetricCreated
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
@@ -49,12 +50,31 @@ async def create(work: Work, new: MetricIn) -> Metric:
 	check_identity(work, new)
 	if new.framework_id is not None:
 		raise Invalid.one("framework_id", _("There is no such framework."), "unknown")
+	_check_source(new.source, new.automation_config, new.unit, new.measurement_period)
 	metric = work.add(
 		Metric(scope_id=work.principal.tenant_id, **new.model_dump(exclude=set(NOT_COLUMNS)))
 	)
 	await work.flush()
 	work.publish(MetricCreated(metric_id=metric.id))
 	return metric
+
+
+_SOURCE_FIELDS = ("source", "automation_config", "unit", "measurement_period")
+
+
+def _check_source(source: str, config: dict[str, Any], unit: str, period: str) -> None:
+	"""A metric of source activity says which records it is made of. Raises Invalid."""
+	if source == MetricSource.ACTIVITY:
+		computed.check(config, unit, period)
+
+
+async def computed_from_activities(work: Work) -> list[Metric]:
+	"""The metrics whose values follow from activity records."""
+	return await work.scalars(
+		select(Metric)
+		.where(Metric.source == MetricSource.ACTIVITY, ~Metric.is_deleted, Metric.is_active)
+		.order_by(Metric.id)
+	)
 
 
 async def metric_of(work: Work, metric_id: str) -> Metric:
@@ -189,6 +209,8 @@ async def change(work: Work, metric_id: str, patch: MetricPatch | MetricPut) -> 
 			),
 			code="UNIT_IN_USE",
 		)
+	now = {name: given.get(name, getattr(metric, name)) for name in _SOURCE_FIELDS}
+	_check_source(*now.values())
 	for name, value in given.items():
 		if getattr(metric, name) != value:
 			setattr(metric, name, value)

@@ -142,6 +142,8 @@ class _Plan:
 	missing: str | None
 	results: Mapping[str, Fraction]
 	per_unit: Decimal | None = None
+	masses: tuple[tuple[str, str], ...] = ()
+	gases: tuple[tuple[str, str], ...] = ()
 
 
 QUANTITY, TOTAL, BIOGENIC, LOW, HIGH = "quantity", "co2e", "biogenic", "low", "high"
@@ -164,6 +166,7 @@ class Lines(Sequence[Line]):
 		self._plans = plans
 		self._places = places
 		self._columns = columns
+		self._whole: dict[str, list[int]] = {}
 
 	def __len__(self) -> int:
 		return len(self.records)
@@ -179,7 +182,7 @@ class Lines(Sequence[Line]):
 	def _line(self, n: int) -> Line:
 		plan = self._plans[self._places[n]]
 		choice = self._chosen[n]
-		found = {name: exact.amount(self._columns[name][n]) for name in plan.results}
+		found = {name: exact.amount(self._units(name)[n]) for name in plan.results}
 		return Line(
 			record=self.records[n],
 			factor=plan.factor,
@@ -188,8 +191,8 @@ class Lines(Sequence[Line]):
 			conversions=plan.conversions,
 			normalised=found.get(QUANTITY),
 			normalised_unit=plan.unit,
-			masses={k.removeprefix(MASS): v for k, v in found.items() if k.startswith(MASS)},
-			by_gas={k.removeprefix(GAS): v for k, v in found.items() if k.startswith(GAS)},
+			masses={gas: found[name] for gas, name in plan.masses},
+			by_gas={gas: found[name] for gas, name in plan.gases},
 			co2e=found.get(TOTAL),
 			biogenic_co2=found.get(BIOGENIC),
 			low=found.get(LOW),
@@ -199,6 +202,12 @@ class Lines(Sequence[Line]):
 			missing=plan.missing,
 			per_unit=plan.per_unit,
 		)
+
+	def _units(self, name: str) -> list[int]:
+		held = self._whole.get(name)
+		if held is None:
+			held = self._whole[name] = self._columns[name].tolist()
+		return held
 
 	def total(self, name: str = TOTAL) -> Decimal:
 		"""The sum of a column over all lines that have the figure, exact."""
@@ -225,37 +234,51 @@ def calculate(
 	unit, conversion and factor share their arithmetic; see `exact_columns` for how it stays exact.
 	"""
 	plans: dict[tuple[Any, ...], _Plan] = {}
-	places = np.empty(len(records), np.intp)
-	quantities = np.zeros(len(records), np.int64)
+	near: dict[tuple[Any, ...], int] = {}  # by the choice itself, which many records share
+	places: list[int] = []
+	quantities: list[int] = []
 	odd: list[int] = []
 	for n, (record, choice) in enumerate(zip(records, chosen, strict=True)):
-		key = (
-			record.unit,
-			record.conversion_context,
-			record.kind == REPORTED,
-			choice.factor.version_id
-			if isinstance(choice, Chosen)
-			else getattr(choice, "reason", ""),
-		)
-		plan = plans.get(key)
-		if plan is None:
-			plan = plans[key] = _plan(len(plans), record, choice, gwp)
-		places[n] = plan.number
+		brief = (record.unit, record.conversion_context, record.kind, id(choice))
+		place = near.get(brief)
+		if place is None:
+			place = near[brief] = _place(plans, record, choice, gwp)
+		places.append(place)
 		units = exact.micro(record.quantity)
 		if units is None:
 			odd.append(n)
-		else:
-			quantities[n] = units
+		quantities.append(units or 0)
 	held = list(plans.values())
 	names = list(dict.fromkeys(name for plan in held for name in plan.results))
 	nothing = Fraction(0)
 	table = exact.Multipliers(
 		[[plan.results.get(name, nothing) for plan in held] for name in names]
 	)
-	columns = dict(zip(names, table.times(quantities, places), strict=True))
+	numbers = np.array(places, np.intp)
+	found = table.times(np.array(quantities, np.int64), numbers)
+	columns = dict(zip(names, found, strict=True))
 	for n in odd:
 		_put_exactly(columns, n, records[n].quantity, held[places[n]])
-	return Lines(records, chosen, held, places, columns)
+	return Lines(records, chosen, held, numbers, columns)
+
+
+def _place(
+	plans: dict[tuple[Any, ...], _Plan],
+	record: Record,
+	choice: Chosen | NoFactor | None,
+	gwp: GwpSet,
+) -> int:
+	"""The number of the plan for a record, made on the first of its kind."""
+	key = (
+		record.unit,
+		record.conversion_context,
+		record.kind == REPORTED,
+		choice.factor.version_id if isinstance(choice, Chosen) else getattr(choice, "reason", ""),
+	)
+	plan = plans.get(key)
+	if plan is None:
+		plan = plans[key] = _plan(len(plans), record, choice, gwp)
+	return plan.number
 
 
 def _put_exactly(
@@ -307,6 +330,8 @@ def _plan(number: int, record: Record, choice: Chosen | NoFactor | None, gwp: Gw
 		None,
 		results,
 		expressed.total,
+		tuple((gas, MASS + gas) for gas in factor.gases if gas != ghg.MIXED_CO2E),
+		tuple((gas, GAS + gas) for gas in expressed.by_gas),
 	)
 
 

@@ -24,6 +24,7 @@ Real = NDArray[np.float64]
 _STEP = Fraction(10 ** (PLACES - SCALE))
 _BLOCK = 16_384
 _UNROUNDED = Context(prec=400)  # the usual one would cut a figure to 28 digits
+_LARGEST = 1 << 63
 _FITS = 1 << 61  # a divisor below this leaves room for the remainder
 _BINARY = 52  # bits after the point of a multiplier that is too long to be held whole
 _ROOM = float(1 << 62)
@@ -49,14 +50,14 @@ def quanta(value: Fraction) -> int:
 
 
 def amount(units: int) -> Decimal:
-	return Decimal(int(units)).scaleb(-PLACES, _UNROUNDED)
+	return Decimal(units).scaleb(-PLACES, _UNROUNDED)
 
 
 def micro(quantity: Decimal) -> int | None:
 	"""The quantity in units of its last digit, where it has at most six and fits 63 bits."""
 	scaled = quantity.scaleb(SCALE, _UNROUNDED)
 	units = int(scaled)
-	return units if units == scaled and abs(units) < 1 << 63 else None
+	return units if units == scaled and -_LARGEST < units < _LARGEST else None
 
 
 def _column(multipliers: Sequence[Fraction]) -> _Column:

@@ -6,19 +6,22 @@ records were met changes nothing, and a line added, left out or changed does.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from apg.kernel.web.wire import amount_text
 
 
 def canonical(value: Any) -> str:
 	"""JSON in one form only: sorted names, no spaces, amounts as their digits (after RFC 8785)."""
-	return json.dumps(
-		value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_form
-	)
+	return _bytes(value).decode()
+
+
+def _bytes(value: Any) -> bytes:
+	return orjson.dumps(value, default=_form, option=orjson.OPT_SORT_KEYS)
 
 
 def _form(value: Any) -> str:
@@ -29,7 +32,7 @@ def _form(value: Any) -> str:
 
 def digest(value: Any) -> str:
 	"""SHA-256 of the canonical form, in hexadecimal."""
-	return hashlib.sha256(canonical(value).encode()).hexdigest()
+	return hashlib.sha256(_bytes(value)).hexdigest()
 
 
 def seal_of_line(
