@@ -178,7 +178,9 @@ def versions(
 				found.extend(_TEXT.ilike(func.apg_like(word)) for word in words)
 			else:
 				criteria: dict[str, Any] = dict(zip(WORDS, words, strict=False))
-				found.append(factor.id.in_(found_by("esg_factors", criteria)))
+				# As an array, so that the function is asked once whatever the planner believes.
+				hits = func.array(found_by("esg_factors", criteria).scalar_subquery())
+				found.append(factor.id == any_(cast(hits, ARRAY(id_type))))
 		branches.append(_branch(name, factor, version, source, found))
 	both = (union_all(*branches) if len(branches) > 1 else branches[0]).subquery("both")
 	sound = both.c.own_state == VersionState.LINTED

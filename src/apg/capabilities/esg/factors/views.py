@@ -79,7 +79,7 @@ def _spec(known: list[dict[str, Any]], state: str) -> ListSpec:
 	columns = words.FACTORS.columns
 	if state == "quarantined":
 		kept = [one for one in columns if one.name not in ("valid_from", "source", "state")]
-		columns = (*kept[:4], words.WHY, *kept[4:])
+		columns = (kept[0], words.WHY, *kept[1:])
 	return replace(words.FACTORS, filters=filters, columns=columns)
 
 
