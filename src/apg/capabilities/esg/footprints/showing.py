@@ -84,7 +84,8 @@ def view_of(figures: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> d
 def _branches(held: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 	"""The places of the tree, children after their parent."""
 	rows: list[dict[str, Any]] = [
-		{**one, "co2e": amount_text(Decimal(str(one["co2e"])))} for one in held
+		{**one, "quantity": plain(one["quantity"]), "co2e": amount_text(Decimal(str(one["co2e"])))}
+		for one in held
 	]
 	below: dict[int, list[int]] = {}
 	for place, one in enumerate(rows):

@@ -136,6 +136,7 @@ async def trace_line(footprint_id: str, position: int, work: Reading) -> Respons
 		line=line,
 		row=row,
 		stage=showing.stage_text(line.stage),
+		quantity=showing.plain(line.quantity),
 		trace=await tracing.trace_of(work, line),
 	)
 
@@ -161,11 +162,15 @@ async def lines_page(footprint_id: str, work: Reading, start: int = 0) -> Respon
 async def comparison_page(footprint_id: str, work: Reading) -> Response:
 	row = await work.get(Footprint, footprint_id)
 	found = await service.compare(work, footprint_id)
+	delta, old = found["delta"], found["old_total"]
+	share = None if delta is None or not old else showing.plain(round(100 * delta / old, 3))
+	found["delta"] = showing.plain(delta)
 	return show(
 		work,
 		"esg/footprints/comparison.html",
 		row=row,
 		found=found,
+		share=share,
 		reasons={name: _(text) for name, text in showing.REASONS.items()},
 		stage_text=showing.stage_text,
 	)

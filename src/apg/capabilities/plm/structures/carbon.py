@@ -23,8 +23,11 @@ from apg.kernel.work import Work
 
 CO2E = "co2e"
 UNIT = "kgCO2e"
-MANY = 5_000
+MANY = 64
 """Of more nodes than this ESG is asked by material, not one by one."""
+
+SCANNED = 30_000
+"""Of more nodes than this the materials of the whole tenant are read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,14 +90,19 @@ class NodeCarbon:
 
 
 async def carbon_of(
-	work: Work, snapshot: Snapshot, root: str, day: date, masses: Masses
+	work: Work, snapshot: Snapshot, root: str | None, day: date, masses: Masses
 ) -> NodeCarbon | None:
-	"""Figures of the nodes below a root on a day; None where the reader sees no carbon."""
+	"""Figures of the nodes below a root (None: of all) on a day; None where the reader sees no
+	carbon."""
 	port = work.port(ItemCarbon)
 	if not port.shown(work):
 		return None
 	structure = snapshot.structure
-	nodes = structure.descendants(structure.indexes([root]))
+	nodes = (
+		np.arange(structure.node_count)
+		if root is None
+		else structure.descendants(structure.indexes([root]))
+	)
 	n = structure.node_count
 	values, known = np.zeros(n), np.zeros(n, np.bool_)
 	stops, required, estimated = (np.zeros(n, np.bool_) for _ in range(3))
@@ -102,7 +110,7 @@ async def carbon_of(
 	asked = nodes
 	if nodes.size > MANY:
 		by_material = await _by_material(
-			work, port, snapshot, day, masses, values, known, estimated
+			work, port, snapshot, nodes, day, masses, values, known, estimated
 		)
 		asked = await _beside(work, port, snapshot, nodes)
 	names = structure.names(asked)
@@ -149,6 +157,7 @@ async def _by_material(
 	work: Work,
 	port: ItemCarbon,
 	snapshot: Snapshot,
+	nodes: IntArray,
 	day: date,
 	masses: Masses,
 	values: FloatArray,
@@ -157,7 +166,11 @@ async def _by_material(
 ) -> ByMaterial:
 	"""Mass times material for every leaf, in columns; fills values, known and estimated."""
 	structure = snapshot.structure
-	rows = await fixed_rows(work, _MATERIALS, _COLUMNS)
+	if nodes.size > SCANNED:
+		rows = await fixed_rows(work, _MATERIALS, _COLUMNS)
+	else:
+		some = f"{_MATERIALS} and r.id = any($1::uuid[])"
+		rows = await fixed_rows(work, some, _COLUMNS, structure.names(nodes))
 	codes, place = distinct(whole(rows["material"]))
 	names = {int(row[0]): row[1] for row in await fetched(work, _NAMES, codes.tolist())}
 	found = await port.per_kilogram(work, {names[int(code)] for code in codes}, on=day)
