@@ -1,5 +1,6 @@
 """`/api/v1/plm/imports` as a program sees it: upload, look, correct, accept; who may, and what not."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from tests.people import Person, make_person
 
 from apg.app import make_runtime
-from apg.capabilities.plm.imports import service, tasks
+from apg.capabilities.plm.imports import opening, service, tasks
 from apg.kernel.database import role_url
 from apg.kernel.errors import PermissionDenied
 from apg.kernel.events import GiveUp
@@ -460,3 +461,26 @@ async def test_a_person_who_lost_the_right_meanwhile_imports_nothing(
 		await run_job(worker, tasks.preview_import, dora, made["import_id"])
 	held = (await Door(client, alice).get(f"/{made['import_id']}"))["data"]
 	assert (held["state"], held["counts"]) == ("uploaded", {})
+
+
+async def test_a_preview_that_is_still_reading_stops_when_it_is_given_up(
+	app: FastAPI, door: Door, worker: TaskWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	made = await door.made(large())
+	path = f"/{made['import_id']}"
+	ended: list[str] = []
+
+	async def endless(*_given: Any) -> None:
+		try:
+			assert (await door.post(f"{path}/cancel")).json()["data"]["state"] == "uploaded"
+			await asyncio.sleep(60)
+		finally:
+			ended.append("reader")
+
+	monkeypatch.setattr(opening, "open_kept", endless)
+	monkeypatch.setattr(tasks, "ASKED_SECONDS", 0.05)
+	await run_job(worker, tasks.preview_import, door.who, made["import_id"])
+	held = (await door.get(path))["data"]
+	assert (held["state"], held["progress"]["state"]) == ("cancelled", "cancelled")
+	assert ended == ["reader"]
+	assert spooled(app, door.who) == []

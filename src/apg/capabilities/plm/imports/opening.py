@@ -3,6 +3,7 @@
 from asyncio import to_thread
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,33 +19,39 @@ from apg.kernel.texts import _
 Mappings = Mapping[str, Mapping[str, str | None]]
 
 
+SMALL_SECONDS = 30.0
 _KEPT = 8  # files that were read last; looking at one and taking it over reads it once
 _recent: OrderedDict[bytes, FileRead] = OrderedDict()
 
 
-async def open_kept(
-	path: Path,
-	form: Form,
-	options: Options,
-	choices: Mapping[str, str | None],
-	remembered: Mappings,
-) -> FileRead:
-	"""Like `open_file`, for a file that is kept under the hash of its content: a small one that this
-	process read the same way a moment ago is not read again."""
-	if not await to_thread(is_small, path, form):
-		return await open_file(path, form, options, choices, remembered)
-	asked = (
-		path.name,
-		form.value,
-		repr(options),
-		sorted(choices.items()),
-		sorted(remembered.items()),
-	)
-	key = sha256(repr(asked).encode()).digest()
-	if key in _recent:
+@dataclass(frozen=True, slots=True)
+class Asked:
+	"""A kept file and how it is to be read; `path` is that of a tenant and named after the hash of
+	its content, `version` that of the import."""
+
+	path: Path
+	form: Form
+	options: Options
+	choices: Mapping[str, str | None]
+	remembered: Mappings
+	version: int
+
+	@property
+	def key(self) -> bytes:
+		ways = (sorted(self.choices.items()), sorted(self.remembered.items()))
+		return sha256(repr((str(self.path), self.form.value, self.options, ways)).encode()).digest()
+
+
+async def open_kept(asked: Asked) -> FileRead:
+	"""Like `open_file`; a small file that this process read the same way a moment ago is not read
+	again. Somebody waits for a small one, so it gets less time."""
+	given = (asked.path, asked.form, asked.options, asked.choices, asked.remembered)
+	if not await to_thread(is_small, asked.path, asked.form):
+		return await open_file(*given)
+	if (key := asked.key) in _recent:
 		_recent.move_to_end(key)
 		return _recent[key]
-	found = _recent[key] = await open_file(path, form, options, choices, remembered)
+	found = _recent[key] = await open_file(*given, seconds=SMALL_SECONDS)
 	while len(_recent) > _KEPT:
 		_recent.popitem(last=False)
 	return found
@@ -56,14 +63,17 @@ async def open_file(
 	options: Options,
 	choices: Mapping[str, str | None],
 	remembered: Mappings | None = None,
+	*,
+	seconds: float | None = None,
 ) -> FileRead:
 	"""What the file says. Raises Unreadable, also where reading it takes too much."""
 	limits = PlmSettings()
+	seconds = seconds or limits.reader_seconds
 	try:
 		return await confined(
 			files.read_path,
 			limits.reader_memory,
-			limits.reader_seconds,
+			seconds,
 			str(path),
 			form.value,
 			options,
@@ -76,7 +86,7 @@ async def open_file(
 		reason = (
 			_("Reading the file takes more than {n} MB of memory.", n=limits.reader_memory // 10**6)
 			if over.what == "memory"
-			else _("Reading the file takes more than {n} s.", n=limits.reader_seconds)
+			else _("Reading the file takes more than {n} s.", n=seconds)
 		)
 		raise Unreadable(reason, _smaller(form)) from over
 	except Broken as broken:

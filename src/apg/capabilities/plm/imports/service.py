@@ -22,6 +22,7 @@ from apg.capabilities.plm.imports.models import (
 	PreviewStale,
 )
 from apg.capabilities.plm.imports.noting import note
+from apg.capabilities.plm.imports.opening import Asked
 from apg.capabilities.plm.imports.planning import make_plan
 from apg.capabilities.plm.imports.plans import Plan
 from apg.capabilities.plm.imports.schemas import ImportOptions, ImportPatch
@@ -84,26 +85,27 @@ async def create(
 	)
 	await work.flush()
 	await uploads.hold(work, kept, HOLDER, made.id, may.IMPORTS_READ)
-	path = await uploads.place(work, kept.sha256)
-	if await to_thread(is_small, path, form):
+	if await _is_small(work, made):
 		await preview(work, made)
 	else:
 		_enqueue(work, PREVIEW_TASK, made.id)
 	return made
 
 
-async def _path(work: Work, held: Import) -> Path:
+async def asked(work: Work, held: Import) -> Asked:
+	"""What is to be read, so that it can be read outside of any transaction. Raises Gone."""
 	try:
-		return await uploads.place(work, held.file_sha256)
+		path = await uploads.place(work, held.file_sha256)
 	except NotFound:
 		raise Gone(_("The file is no longer kept; upload it again.")) from None
-
-
-async def _read(work: Work, held: Import) -> FileRead:
-	path = await _path(work, held)
 	earlier = await memory.remembered(work)
-	options, form = Options.of(held.options), Form(held.kind)
-	return await opening.open_kept(path, form, options, held.mapping, earlier)
+	form, options = Form(held.kind), Options.of(held.options)
+	return Asked(path, form, options, dict(held.mapping), earlier, held.version)
+
+
+async def _is_small(work: Work, held: Import) -> bool:
+	what = await asked(work, held)
+	return await to_thread(is_small, what.path, what.form)
 
 
 async def _plan(work: Work, held: Import, read: FileRead, *, lock: bool = False) -> Plan:
@@ -113,9 +115,9 @@ async def _plan(work: Work, held: Import, read: FileRead, *, lock: bool = False)
 	)
 
 
-async def preview(work: Work, held: Import) -> Plan:
+async def preview(work: Work, held: Import, read: FileRead | None = None) -> Plan:
 	"""The dry run: reads, matches, checks every row and writes down what would change."""
-	read = await _read(work, held)
+	read = read or await opening.open_kept(await asked(work, held))
 	plan = await _plan(work, held, read)
 	await note(work, held, read, plan)
 	return plan
@@ -142,8 +144,7 @@ async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
 	held.options = ImportOptions.model_validate(options).model_dump(exclude_none=True)
 	held.mapping = {**held.mapping, **meant}
 	held.choices = _chosen(held.choices, patch.matches)
-	path = await _path(work, held)
-	if await to_thread(is_small, path, Form(held.kind)):
+	if await _is_small(work, held):
 		await preview(work, held)
 	else:
 		held.state = ImportState.UPLOADED
@@ -187,8 +188,7 @@ async def accept(work: Work, import_id: str) -> Import:
 	if held.state in _TAKEN:
 		return held
 	held.must_be_acceptable()
-	path = await _path(work, held)
-	if await to_thread(is_small, path, Form(held.kind)):
+	if await _is_small(work, held):
 		await take_over(work, held)
 	else:
 		held.state = ImportState.RUNNING
@@ -196,9 +196,11 @@ async def accept(work: Work, import_id: str) -> Import:
 	return held
 
 
-async def take_over(work: Work, held: Import, report: Report | None = None) -> None:
+async def take_over(
+	work: Work, held: Import, report: Report | None = None, read: FileRead | None = None
+) -> None:
 	"""Compares once more under locks, and writes. Raises PreviewStale when that is not what was shown."""
-	read = await _read(work, held)
+	read = read or await opening.open_kept(await asked(work, held))
 	plan = await _plan(work, held, read, lock=True)
 	if plan.errors or plan.fingerprint != held.fingerprint:
 		raise PreviewStale(
