@@ -242,6 +242,19 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 	rules = await client.get("/api/v1/plm/approval-rules", headers=alice.headers)
 	ids["rule_id"] = rules.json()["data"][0]["rule_id"]
 	carbon = {
+		"site_id": ("sites", {"code": "LEEDS", "name": "Leeds", "country": "GB"}),
+		"activity_id": (
+			"activities",
+			{
+				"site_code": "LEEDS",
+				"activity_code": "metal.steel",
+				"quantity": 1,
+				"unit": "kg",
+				"period_start": "2024-01-01T00:00:00Z",
+				"period_end": "2024-02-01T00:00:00Z",
+			},
+		),
+		"calculation_id": ("calculations", {"title": "2024"}),
 		"material_id": ("materials", {"name": "Steel", "activity_code": "metal.steel"}),
 		"footprint_id": ("footprints", {"product_id": ids["product_id"]}),
 		"statement_id": (
@@ -260,6 +273,14 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 		made = await client.post(f"/api/v1/esg/{place}", headers=alice.headers, json=body)
 		assert made.status_code == 201, made.text
 		ids[name] = made.json()["id"]
+	ids["run_id"] = ids["calculation_id"]
+	lines = await client.get(
+		f"/api/v1/esg/calculations/{ids['run_id']}/lines", headers=alice.headers
+	)
+	ids["line_id"] = lines.json()[0]["id"]
+	file = {"file": ("bill.csv", b"month,kWh\n1,10\n", "text/csv")}
+	kept = await client.post("/api/v1/esg/source-documents", headers=alice.headers, files=file)
+	ids["document_id"] = kept.json()["id"]
 	factor = await client.post(
 		"/api/v1/esg/factors",
 		headers=alice.headers,

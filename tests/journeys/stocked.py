@@ -126,6 +126,7 @@ def stock(site: Site, name: str = "Northwind Instruments") -> Company:
 	_platform(company, engineer)
 	_imports(company, content)
 	_factors(company)
+	_activities(company)
 
 	async def tell(work: Work) -> None:
 		await inbox.send(
@@ -245,3 +246,37 @@ def _factors(company: Company) -> None:
 		},
 	)["id"]
 	ids["factor_id"] = steel["id"]
+
+
+def _activities(company: Company) -> None:
+	"""A site with bills, one of them without a factor, calculated, corrected, calculated again."""
+	send, ids = company.send, company.ids
+	esg = "/api/v1/esg"
+	site = {"code": "LEEDS-1", "name": "Leeds works", "country": "GB", "region": "GB-ENG"}
+	ids["site_id"] = send("POST", f"{esg}/sites", site)["id"]
+	proof = company.api.post(
+		f"{esg}/source-documents", files={"file": ("gas-2024.csv", b"month,kWh\n1,18250\n")}
+	)
+	bill = {
+		"site_id": ids["site_id"],
+		"activity_code": "fuels.gaseous_fuels.natural_gas",
+		"quantity": 18250.4,
+		"unit": "kWh (gross CV)",
+		"period_start": "2024-01-01T00:00:00Z",
+		"period_end": "2024-02-01T00:00:00Z",
+		"meter": "G-1",
+		"document_id": proof.json()["id"],
+		"locator": "row 2",
+		"is_primary": True,
+	}
+	gap = {"activity_code": "cooling.unknown_gas", "unit": "kg", "quantity": 2, "meter": None}
+	ids["activity_id"] = send("POST", f"{esg}/activities", bill)["id"]
+	send("POST", f"{esg}/activities", bill | gap)
+	run = send("POST", f"{esg}/calculations", {"title": "Leeds, 2024"})
+	ids["run_id"] = run["id"]
+	lines = send("GET", f"{esg}/calculations/{run['id']}/lines?missing=false")
+	ids["line_id"] = lines[0]["id"]
+	correction = {"quantity": 18520.4, "reason": "digits were swapped"}
+	send("POST", f"{esg}/activities/{ids['activity_id']}/correct", correction)
+	again = send("POST", f"{esg}/calculations/{run['id']}/rerun", {"mode": "present"})
+	ids["other_id"] = again["id"]
