@@ -2,13 +2,17 @@
 
 from apg.capabilities.plm import home, menu, permissions, searching
 from apg.capabilities.plm.alternates import api as alternates_api
+from apg.capabilities.plm.alternates import views as alternates_views
 from apg.capabilities.plm.baselines import api as baselines_api
+from apg.capabilities.plm.baselines import views as baselines_views
 from apg.capabilities.plm.changes import api as changes_api
 from apg.capabilities.plm.changes import approvers, item_views, rules_api, rules_views
 from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.changes import views as changes_views
 from apg.capabilities.plm.classes import api as classes_api
+from apg.capabilities.plm.classes import views as classes_views
 from apg.capabilities.plm.effectivity import api as effectivity_api
+from apg.capabilities.plm.effectivity import views as effectivity_views
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.imports import api as imports_api
@@ -24,6 +28,7 @@ from apg.capabilities.plm.structures import views as structures_views
 from apg.capabilities.plm.structures.contents import ContentsOfPlm
 from apg.capabilities.plm.structures.port import StructuresOfPlm
 from apg.capabilities.plm.suppliers import api as suppliers_api
+from apg.capabilities.plm.suppliers import views as suppliers_views
 from apg.contracts import changes as change_events
 from apg.contracts import plm as contract
 from apg.contracts.identity import RolesChanged, UserLeft
@@ -90,12 +95,17 @@ capability = Capability(
 				products_views.router,
 				structures_views.router,
 				revisions_views.router,
+				alternates_views.router,
+				baselines_views.router,
+				classes_views.router,
+				effectivity_views.router,
+				suppliers_views.router,
 				imports_views.router,
 				rules_views.router,
 				item_views.router,
 				changes_views.router,
 			),
-			menu.PRODUCTS + menu.CHANGES + menu.IMPORTS,
+			menu.PRODUCTS + menu.BASELINES + menu.CLASSES + menu.CHANGES + menu.IMPORTS,
 		),
 	),
 	home=home.CARDS,

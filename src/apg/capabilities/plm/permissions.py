@@ -26,7 +26,9 @@ IMPORTS_READ = _plm("imports", "read", "See imports and their reports")
 IMPORTS_CREATE = _plm("imports", "create", "Import parts and bills of materials")
 CHANGES_READ = _plm("changes", "read", "See changes, their redlines and approvals")
 CHANGES_CREATE = _plm("changes", "create", "Raise changes")
-CHANGES_UPDATE = _plm("changes", "update", "Write, submit, hold and cancel changes; comment on them")
+CHANGES_UPDATE = _plm(
+	"changes", "update", "Write, submit, hold and cancel changes; comment on them"
+)
 CHANGES_APPROVE = _plm("changes", "approve", "Approve and reject changes one is asked about")
 CHANGES_IMPLEMENT = _plm("changes", "implement", "Release approved changes and close them")
 APPROVAL_RULES_READ = _plm("approval_rules", "read", "See who has to approve what")
@@ -56,7 +58,13 @@ ALL = (
 )
 
 _READ = tuple(str(permission) for permission in ALL if permission.reads)
-_NOT_ENGINEERS = (PRODUCTS_RELEASE, CLASSES_UPDATE, EFFECTIVITY_UPDATE, CHANGES_IMPLEMENT, APPROVAL_RULES_UPDATE)
+_NOT_ENGINEERS = (
+	PRODUCTS_RELEASE,
+	CLASSES_UPDATE,
+	EFFECTIVITY_UPDATE,
+	CHANGES_IMPLEMENT,
+	APPROVAL_RULES_UPDATE,
+)
 _APPROVER = (*_READ, str(CHANGES_UPDATE), str(CHANGES_APPROVE))
 ROLES = (
 	Role("plm_viewer", "PLM viewer", _READ),

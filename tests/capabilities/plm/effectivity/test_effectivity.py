@@ -150,6 +150,7 @@ async def test_structure_totals_export_and_compare_follow_the_demand(shop: Works
 		({"rule": "default", "at": "2030-01-01"}, "at"),
 		({"serial": 0}, "serial"),
 		({"at": "soon"}, "at"),
+		({"at": "20300101"}, "at"),
 		({"at": "2030-01-01", "context": "N-nowhere"}, "context"),
 		({"rule": "baseline"}, "baseline"),
 		({"baseline": "BL-9"}, "baseline"),

@@ -10,9 +10,10 @@ from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.replacements import Pair, contradiction
-from apg.kernel.database import AnySelect
+from apg.kernel.database import AnySelect, load_json
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One
+from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
@@ -183,3 +184,58 @@ async def remove(work: Work, product_id: str, alternate_id: str) -> None:
 	await _named(work, product_id, alternate_id)
 	await work.delete(await work.edit(Alternate, alternate_id))
 	await work.flush()
+
+
+# -- line substitutes beside them --------------------------------------------------------------
+
+_SUBSTITUTES = text("""
+	select p.id::text as product_id, p.number as product_number, s.quantity_ratio,
+		l.find_number, child.number as for_number, child.id::text as for_id,
+		owner.number as parent_number, owner.id::text as parent_id, r.label as parent_revision
+	from plm_line_substitutes s join plm_lines l on l.id = s.line_id
+	join plm_items p on p.id = s.item_id join plm_items child on child.id = l.child_item_id
+	join plm_revisions r on r.id = l.parent_revision_id join plm_items owner on owner.id = r.item_id
+	where (s.item_id = cast(:item as uuid) or l.child_item_id = cast(:item as uuid))
+	and r.state in ('working', 'in_review', 'released') and not owner.is_deleted
+	order by owner.number, r.ordinal desc, l.find_number, s.rank limit 200
+""")
+
+
+async def substitutes_for(work: Work, product_id: str) -> list[dict[str, Any]]:
+	"""Lines of open and released structures on which the product is replaced or replaces another."""
+	rows = await work.execute(_SUBSTITUTES, {"item": product_id})
+	return [dict(row) for row in rows.mappings()]
+
+
+_LINE = text("""
+	select l.id::text as line_id, l.find_number, i.id::text as product_id,
+		i.number as product_number, shown.name as product_name, o.number as parent_number
+	from plm_lines l join plm_items i on i.id = l.child_item_id
+	join plm_revisions shown on shown.id = i.current_revision_id
+	join plm_revisions r on r.id = l.parent_revision_id join plm_items o on o.id = r.item_id
+	where l.parent_revision_id = cast(:revision as uuid) and l.line_uid = cast(:line as uuid)
+""")
+_ON_LINE = text("""
+	select i.id::text as product_id, i.number as product_number, r.name as product_name,
+		s.rank, s.quantity_ratio, i.lifecycle_phase
+	from plm_line_substitutes s join plm_items i on i.id = s.item_id
+	join plm_revisions r on r.id = i.current_revision_id
+	where s.line_id = cast(:line as uuid) order by s.rank, i.number
+""")
+
+
+async def line_with_substitutes(work: Work, revision_id: str, line_uid: str) -> dict[str, Any]:
+	"""A line with what may stand in for its child: here, and everywhere. Raises NotFound."""
+	found = None
+	if is_id(revision_id) and is_id(line_uid):
+		rows = await work.execute(_LINE, {"revision": revision_id, "line": line_uid})
+		found = rows.mappings().one_or_none()
+	if found is None:
+		raise NotFound(_("{what} not found", what=_("line")))
+	here = await work.execute(_ON_LINE, {"line": found["line_id"]})
+	everywhere: list[dict[str, Any]] = load_json(await listed(work, found["product_id"]))
+	return {
+		**found,
+		"here": [dict(row) for row in here.mappings()],
+		"everywhere": [row for row in everywhere if row["direction"] != "in"],
+	}

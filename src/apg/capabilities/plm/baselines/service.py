@@ -9,7 +9,7 @@ from apg.capabilities.plm.baselines.merkle import merkle_hashes
 from apg.capabilities.plm.baselines.models import Baseline, BaselineLine, BaselineMember
 from apg.capabilities.plm.baselines.schemas import BaselineIn
 from apg.capabilities.plm.locks import lock_structures
-from apg.capabilities.plm.products.models import Item
+from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.structures import answers, comparing
 from apg.capabilities.plm.structures.demands import DemandIn, rule_of
@@ -242,3 +242,24 @@ async def structure(work: Work, name: str, *, depth: int) -> dict[str, Any]:
 		depth=depth,
 	)
 	return found
+
+
+async def siblings(work: Work, product_id: str, but: str) -> list[tuple[str, str]]:
+	"""What a baseline of the product may be compared with: today, other baselines, its revisions."""
+	others = await work.execute(
+		select(Baseline.number, Baseline.title)
+		.where(Baseline.item_id == product_id, Baseline.id != but)
+		.order_by(Baseline.created_at.desc())
+		.limit(100)
+	)
+	revisions = await work.execute(
+		select(Revision.id, Revision.label, Revision.state)
+		.where(Revision.item_id == product_id, Revision.state != "cancelled")
+		.order_by(Revision.ordinal.desc())
+		.limit(100)
+	)
+	return [
+		(TODAY, _("today")),
+		*((row.number, f"{row.number} · {row.title}") for row in others),
+		*((row.id, f"{_('revision')} {row.label} · {row.state}") for row in revisions),
+	]

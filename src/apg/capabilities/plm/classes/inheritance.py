@@ -179,3 +179,16 @@ async def schemes(work: Work) -> Schemes:
 async def first_label(work: Work, class_path: str | None, phase: str) -> str:
 	"""The label that the first revision of a product plans."""
 	return label_after((await schemes(work)).of(class_path, phase), ())
+
+
+_UNRECORDED = text("""
+	select i.class_path, count(*) from plm_items i
+	where i.class_path is not null and not i.is_deleted
+	and not exists (select from plm_classes c where c.path = i.class_path)
+	group by 1 order by 1 limit 200
+""")
+
+
+async def unrecorded_paths(work: Work) -> list[tuple[str, int]]:
+	"""Class paths that products name and nobody recorded, as files bring them; how many products."""
+	return [(row[0], row[1]) for row in await work.execute(_UNRECORDED)]

@@ -67,6 +67,20 @@ async def create(work: Work, new: ClassIn) -> PartClass:
 	return made
 
 
+async def record_path(work: Work, path: str) -> str:
+	"""Makes every class on the way to a path that is not there yet; the id of the last. Raises Invalid."""
+	parent: str | None = None
+	for way in paths_to(path.strip("/")):
+		held = await work.scalar(select(PartClass.id).where(PartClass.path == way))
+		name = way.rsplit("/", 1)[-1]
+		if held is None and not 0 < len(name.strip()) <= 60:
+			raise Invalid.one("path", _("A class needs a name of 1 to 60 characters."))
+		parent = held or (await create(work, ClassIn(name=name, parent_id=parent))).id
+	if parent is None:
+		raise Invalid.one("path", _("Name the class."))
+	return parent
+
+
 async def _parent(work: Work, parent_id: str | None) -> PartClass | None:
 	if parent_id is None:
 		return None

@@ -230,3 +230,18 @@ async def remove(work: Work, product_id: str, effectivity_id: str) -> None:
 	await lock_structures(work)
 	await work.delete(await work.edit(Effectivity, effectivity_id))
 	await work.flush()
+
+
+async def product_numbered(work: Work, number: str) -> str | None:
+	"""The id of the product with this number."""
+	return await work.scalar(select(Item.id).where(Item.number == number, ~Item.is_deleted))
+
+
+async def released_ones(work: Work, product_id: str) -> list[tuple[str, str]]:
+	"""Ids and labels of the revisions that can be effective, the newest first."""
+	rows = await work.execute(
+		select(Revision.id, Revision.label)
+		.where(Revision.item_id == product_id, Revision.state.in_(FIXED))
+		.order_by(Revision.ordinal.desc())
+	)
+	return [(row.id, row.label) for row in rows]

@@ -102,6 +102,9 @@ async def frame(
 	if rights.structure:
 		tabs.append(("where-used", _("Where used"), f"{base}/where-used{of}"))
 	tabs.append(("revisions", _("Revisions"), f"{base}/revisions{of}", counts["revisions"]))
+	tabs.append(("effectivity", _("Effectivity"), f"{base}/effectivity"))
+	tabs.append(("sources", _("Sources"), f"{base}/sources"))
+	tabs.append(("alternates", _("Alternates"), f"{base}/alternates"))
 	tabs.append(("identifiers", _("Identifiers"), f"{base}/identifiers{of}", counts["identifiers"]))
 	tabs.append(("history", _("History"), f"{base}/history{of}"))
 	return {

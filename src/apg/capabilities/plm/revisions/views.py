@@ -8,7 +8,7 @@ from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.products import framing
 from apg.capabilities.plm.revisions import service
 from apg.capabilities.plm.revisions.schemas import ReleaseIn, RevisionIn
-from apg.capabilities.plm.shared.designators import format_designators
+from apg.capabilities.plm.revisions.showing import shown_value
 from apg.capabilities.plm.structures import answers, page_tree
 from apg.contracts.identity import Identity
 from apg.kernel.database import load_json
@@ -64,7 +64,7 @@ async def revisions_page(
 		depth=depth if depth in DEPTHS else 1,
 		depths=DEPTHS,
 		difference=difference,
-		shown=_shown,
+		shown=shown_value,
 		working_etag=(await framing.open_product(work, product_id))["etag"],
 	)
 
@@ -80,19 +80,6 @@ def _two(
 			raise NotFound(_("The product has no such revision."))
 		return by_id[before], by_id[after]
 	return (living[1], living[0]) if len(living) > 1 else None
-
-
-def _shown(field: str, value: Any) -> Any:
-	"""A value of a difference as a person reads it; None where there is none."""
-	if value is None or value == [] or value == ():
-		return None
-	if field == "designators":
-		return format_designators(value)
-	if isinstance(value, bool):
-		return _("yes") if value else _("no")
-	if isinstance(value, (list, tuple)):
-		return ", ".join(str(one) for one in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-	return value
 
 
 async def _opening(work: Work, product_id: str, form: FormState, status: int = 200) -> Response:

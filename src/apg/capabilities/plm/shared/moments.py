@@ -7,9 +7,12 @@ from typing import Any
 
 
 def day_as_moment(value: Any) -> Any:
-	"""A day means its beginning in UTC, a time without a zone is UTC; everything else stays."""
-	if not isinstance(value, str) or value.strip().isdigit():
+	"""A day means its beginning in UTC, a time without a zone is UTC; digits alone are a number, and
+	everything else stays."""
+	if not isinstance(value, str):
 		return value
+	if value.strip().isdecimal() and len(value) < 20:
+		return int(value)
 	try:
 		if len(value) == 10:
 			day = date.fromisoformat(value)

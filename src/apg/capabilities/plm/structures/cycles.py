@@ -57,3 +57,21 @@ async def refuse_cycles(work: Work, children: Collection[str]) -> None:
 		_("A product would contain itself: {way}. Take one of these lines out first.", way=way),
 		problems=[Problem("product_id", _("This closes the ring {way}.", way=way), "cycle")],
 	)
+
+
+async def refuse_containing(work: Work, parent_id: str, stand_ins: Collection[str]) -> None:
+	"""Raises StructureCycle when what may stand in on a line of the parent is or contains the parent.
+
+	Call it with the lock held, like `refuse_cycles`.
+	"""
+	if not stand_ins:
+		return
+	edges = await fetched(work, _EDGES, sorted(stand_ins))
+	if parent_id not in stand_ins and all(row[1] != parent_id for row in edges):
+		return
+	raise StructureCycle(
+		_("A substitute would be or contain the product it stands in; choose another."),
+		problems=[
+			Problem("substitutes", _("It is or contains this product; choose another."), "cycle")
+		],
+	)

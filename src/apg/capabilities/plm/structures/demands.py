@@ -1,7 +1,7 @@
 """What a reader asks a view rule for: a moment, a unit or lot of an end item, or a baseline."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy import text
@@ -16,9 +16,17 @@ from apg.kernel.work import Work
 LARGEST = 2**53
 
 
+def _moment(value: Any) -> Any:
+	"""Never a number: seconds of an epoch are nobody's date here."""
+	moment = day_as_moment(value)
+	if isinstance(moment, int | float):
+		raise ValueError(_("Give a date, for example 2027-01-31."))
+	return moment
+
+
 At = Annotated[
 	datetime,
-	BeforeValidator(day_as_moment),
+	BeforeValidator(_moment),
 	Field(description="a moment, or a day for its beginning in UTC"),
 ]
 Counted = Annotated[int, Field(ge=1, le=LARGEST)]

@@ -68,6 +68,12 @@ class Context:
 	given: Mapping[str, str]
 	carbon: bool = False
 
+	@property
+	def demand_text(self) -> str:
+		"""What a rule is asked for, in a word or two; empty for a plain rule."""
+		told = (self.given.get(name, "") for name in ("at", "serial", "lot_number", "baseline"))
+		return " ".join(one[:20] for one in told if one)
+
 	def url(self, place: str, /, **more: str) -> str:
 		query = urlencode({**self.given, **{n: v for n, v in more.items() if v != ""}})
 		return f"{place}?{query}" if query else place

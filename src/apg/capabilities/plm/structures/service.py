@@ -13,7 +13,7 @@ from apg.capabilities.plm.shared.designators import format_designators, parse_de
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.capabilities.plm.shared.lines import QuantityKind
-from apg.capabilities.plm.structures.cycles import refuse_cycles
+from apg.capabilities.plm.structures.cycles import refuse_containing, refuse_cycles
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.schemas import (
 	ChildNamed,
@@ -121,6 +121,8 @@ async def add_lines(
 	await work.flush()
 	for line, new in zip(made, news, strict=True):
 		_substitute(work, line, new.substitutes, named)
+	stand_ins = {named[_name_of(each)].id for new in news for each in new.substitutes}
+	await refuse_containing(work, parent.item.id, stand_ins)
 	await refuse_cycles(work, {line.child_item_id for line in made})
 	_touch(work, parent, len(made))
 	await work.flush()
@@ -166,6 +168,8 @@ async def change_line(
 			await work.delete(old)
 		await work.flush()
 		_substitute(work, line, patch.substitutes, named)
+		stand_ins = {named[_name_of(each)].id for each in patch.substitutes}
+		await refuse_containing(work, parent.item.id, stand_ins)
 	if moved or "revision" in given:
 		await refuse_cycles(work, {line.child_item_id})
 	_touch(work, parent, 1)

@@ -37,6 +37,10 @@ RULES = [
 	(Rule.DEFAULT, "Released, else working"),
 	(Rule.LATEST_WORKING, "Latest working"),
 	(Rule.LATEST_RELEASED, "Latest released"),
+	(Rule.AS_OF, "As of a moment"),
+	(Rule.UNIT, "For a unit"),
+	(Rule.LOT, "For a lot"),
+	(Rule.BASELINE, "Baseline"),
 ]
 VIEWS = [(one, str(one).capitalize()) for one in View]
 
@@ -69,7 +73,8 @@ async def structure_page(
 		shown=shown,
 		rows=shown.rows,
 		columns=page_tree.columns_of(context),
-		editable=_editable(work, frame),
+		editable=_editable(work, frame) and not context.demand_text,
+		may_baseline=work.principal.may(may.BASELINES_CREATE),
 		rules=[(str(value), _(label)) for value, label in RULES],
 		views=[(str(value), _(label)) for value, label in VIEWS],
 		currencies=sorted(await work.port(ExchangeRates).known(work)),

@@ -491,3 +491,21 @@ async def remove_offer(work: Work, product_id: str, offer_id: str) -> None:
 	await _offer(work, product_id, offer_id)
 	await work.delete(await work.edit(Offer, offer_id))
 	await work.flush()
+
+
+async def offered_by(work: Work, supplier_id: str) -> list[dict[str, Any]]:
+	"""Products that a supplier offers, by number; at most 500."""
+	rows = await work.execute(
+		select(
+			Item.id.label("product_id"),
+			Item.number.label("product_number"),
+			Offer.sku,
+			Offer.lead_time_days,
+			Offer.minimum_quantity,
+		)
+		.join(Item, Item.id == Offer.item_id)
+		.where(Offer.supplier_id == supplier_id, ~Item.is_deleted)
+		.order_by(Item.number, Offer.sku)
+		.limit(500)
+	)
+	return [dict(row) for row in rows.mappings()]
