@@ -11,6 +11,7 @@ from tests.capabilities.esg.footprints.conftest import CarbonShop
 from tests.platform.cast import Cast
 
 from apg.capabilities.esg.footprints import service
+from apg.capabilities.esg.footprints.tasks import record_footprint
 from apg.contracts.esg import ItemCarbon, NoCarbon
 from apg.contracts.plm import ProductUpdated, StructureChanged
 from apg.kernel.events import Event, Position, Recorded
@@ -405,3 +406,86 @@ async def test_a_thousand_revisions_cost_five_queries(shop: CarbonShop, cast: Ca
 	assert len(found) == len(revisions)
 	said = {one.reason for one in found.values() if isinstance(one, NoCarbon)}
 	assert said == {"not_approved", "no_material"}
+
+
+async def test_a_large_structure_is_left_to_a_worker(
+	shop: CarbonShop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	await a_bicycle(shop)
+	monkeypatch.setattr(service, "AT_ONCE", 2)
+	body = {"product_id": shop.ids["bike"], "day": "2026-03-02"}
+	answer = await shop.call("POST", "/api/v1/esg/footprints", body)
+	assert answer.status == 202, answer.response.text
+	place = answer.response.headers["location"]
+	footprint_id = answer.json["id"]
+	assert place.endswith(footprint_id)
+	waiting = await shop.call("GET", place)
+	assert (waiting.status, waiting.json["state"]) == (202, "waiting")
+	assert await shop.esg("GET", "/footprints") == []
+	page = await shop.api.get(
+		f"/esg/footprints/{footprint_id}",
+		headers={"Authorization": "Bearer alice", "Accept": "text/html"},
+	)
+	assert page.status_code == 200
+	assert "A worker computes the footprint" in page.text
+	asked = {
+		"footprint_id": footprint_id,
+		"revision_id": (await shop.get("bike")).data["revision_id"],
+		"view": "engineering",
+		"day": "2026-03-02",
+		"gwp_set": "",
+	}
+	told: list[tuple[int, int | None]] = []
+
+	class Running:
+		"""What the worker gives a task, without its queue."""
+
+		def open(self) -> Any:
+			return cast.work()
+
+		async def report(self, work: Any, done: int, total: int | None = None) -> None:
+			told.append((done, total))
+
+	for _time in range(2):  # run again after a kill, it finds the footprint and ends
+		await record_footprint.function(Running(), **asked)
+	assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+	made = await shop.esg("GET", f"/footprints/{footprint_id}")
+	assert made["total"] == D("25.068")
+	assert len(await shop.esg("GET", "/footprints")) == 1
+
+
+async def test_order_of_lines_and_doubled_parts_change_no_sum(shop: CarbonShop) -> None:
+	await a_bicycle(shop)
+	first = await shop.footprint("bike", day="2026-03-02")
+	# The same bicycle with its lines the other way round, and the wheels on two lines.
+	await shop.lines({"twin": {"frame": 1, "wheel": 1}})
+	assert (await shop.line("twin", "wheel", 1)).status == 201
+	second = await shop.footprint("twin", day="2026-03-02")
+	for name in ("total", "stages", "low", "high", "coverage", "primary_share", "mass_coverage"):
+		assert second[name] == first[name], name
+	ours, theirs = await shop.lines_of(first), await shop.lines_of(second)
+	assert [(one["product_id"], one["quantity"], one["seal"]) for one in ours] == [
+		(one["product_id"], one["quantity"], one["seal"]) for one in theirs
+	]
+	assert first["seal"] != second["seal"]
+
+
+async def test_materials_answer_to_every_spelling_once(shop: CarbonShop) -> None:
+	await shop.material("Steel", "metal.steel", "Stahl")
+	taken = await shop.refused(
+		"POST", "/materials", {"name": "stahl ", "activity_code": "metal.other"}
+	)
+	assert (taken.status, taken.json["code"]) == (409, "MATERIAL_NAME_TAKEN")
+	twice = await shop.refused(
+		"POST",
+		"/materials",
+		{"name": "Zinc", "activity_code": "metal.zinc", "aliases": ["Zink", "ZINK"]},
+	)
+	assert twice.status == 422
+	assert [one["name"] for one in await shop.esg("GET", "/materials")] == ["Steel"]
+	held = (await shop.esg("GET", "/materials"))[0]
+	changed = await shop.esg("PATCH", f"/materials/{held['id']}", {"aliases": ["Acier"]})
+	assert changed["aliases"] == ["Acier"]
+	assert [one["name"] for one in await shop.esg("GET", "/materials?search=acier")] == ["Steel"]
+	assert await shop.esg("GET", "/materials?search=stahl") == []
+	await shop.material("Stahl", "metal.steel")  # the name is free again

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, literal_column, or_, select
+from sqlalchemy import func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from apg.capabilities.esg.footprints.models import Material, MaterialName
@@ -91,7 +91,11 @@ async def change(work: Work, material_id: str, patch: MaterialPatch) -> Material
 		setattr(held, field, value)
 	if aliases is not None or "name" in given:
 		kept = aliases if aliases is not None else await _others(work, held)
-		await work.execute(delete(MaterialName).where(MaterialName.material_id == held.id))
+		for name in await work.scalars(
+			select(MaterialName).where(MaterialName.material_id == held.id)
+		):
+			await work.delete(name)
+		await work.flush()
 		await _name(work, held, kept)
 	await work.flush()
 	return held
