@@ -33,6 +33,7 @@ from apg.kernel.texts import _
 from apg.kernel.web.wire import moment_text
 from apg.kernel.work import Work
 
+CHUNK = 5_000  # lines of one statement, which has ten seconds; the trail writes a row for each
 LIVE = (RevisionState.WORKING, RevisionState.IN_REVIEW, RevisionState.RELEASED)
 FIXED = (RevisionState.RELEASED, RevisionState.SUPERSEDED, RevisionState.OBSOLETE)
 # What insert_rows gives a copied row anew; computed columns are the database's.
@@ -284,18 +285,16 @@ async def copy_content(work: Work, copied: Mapping[str, str]) -> int:
 	).all()
 	kept = [c.key for c in Line.__table__.columns if c.computed is None and c.key not in STAMPS]
 	new_ids = {line.id: new_id() for line in lines}
-	await insert_rows(
-		work,
-		Line,
-		[
-			{
-				**{name: getattr(line, name) for name in kept},
-				"id": new_ids[line.id],
-				"parent_revision_id": copied[line.parent_revision_id],
-			}
-			for line in lines
-		],
-	)
+	fresh = [
+		{
+			**{name: getattr(line, name) for name in kept},
+			"id": new_ids[line.id],
+			"parent_revision_id": copied[line.parent_revision_id],
+		}
+		for line in lines
+	]
+	for start in range(0, len(fresh), CHUNK):
+		await insert_rows(work, Line, fresh[start : start + CHUNK])
 	table = LineSubstitute.__table__
 	substitutes = (
 		await work.execute(
