@@ -82,7 +82,7 @@ async def test_from_a_bill_to_a_traced_figure_and_its_correction(pages: Pages, a
 	for words in ("1,000", "bill.txt", "page 1", "Leeds works", "Draft"):
 		assert words in shown, words
 	listed = await pages.open("/esg/activities?search=natural")
-	assert "Approve the 1 open records" in listed
+	assert "Approve all open records of this page (1)" in listed
 	await pages.send("/esg/activities/approve", {"activity_ids[]": [record["id"]]})
 	assert (await api.get("/activities"))[0]["state"] == "approved"
 
