@@ -1,5 +1,6 @@
 """What PLM says on the first page."""
 
+from apg.capabilities.plm.imports import home as imports
 from apg.capabilities.plm.permissions import PRODUCTS_READ
 from apg.capabilities.plm.products import listing
 from apg.kernel.capability import HomeCard
@@ -14,4 +15,5 @@ CARDS = (
 		order=20,
 		wide=True,
 	),
+	imports.CARD,
 )

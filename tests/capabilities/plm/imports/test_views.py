@@ -8,7 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from tests.people import Person, make_person
+
+from apg.capabilities.plm.imports.models import Import
 
 SET = (
 	files("apg.demo").joinpath("inventree", "inventree_demo_2024-02-28_parts_bom.json").read_bytes()
@@ -238,3 +241,21 @@ async def test_the_report_is_a_table_for_spreadsheets(desk: Desk) -> None:
 	answer = await desk.open(f"{page}/report.csv")
 	assert answer.headers["content-disposition"].startswith("attachment;")
 	assert "part,added,2,TOP-1 · =cmd(),,name,,'=cmd(),," in answer.text
+
+
+async def test_the_first_page_names_imports_that_wait_or_failed(desk: Desk, work: Any) -> None:
+	before = await desk.read("/")
+	assert "Imports that need you" not in before
+	place = await desk.upload("Number,Name\nA-1,Pump\n", "waiting.csv")
+	text = await desk.read("/")
+	assert "Imports that need you" in text
+	assert "Failed imports none Compared, not taken over 1" in text
+	await work.execute(
+		update(Import)
+		.where(Import.id == place.rpartition("/")[2])
+		.values(state="failed")
+		.execution_options(bulk=True)
+	)
+	await work.finish()
+	text = await desk.read("/")
+	assert "Failed imports 1 Compared, not taken over none waiting.csv" in text
