@@ -227,6 +227,22 @@ async def test_what_may_stand_in_gives_least_and_most(shop: CarbonShop) -> None:
 	assert made["choices_without_figures"] == 1  # nobody knows what titanium stands for
 
 
+async def test_alternates_of_a_part_stand_in_wherever_it_is_used(shop: CarbonShop) -> None:
+	await a_bicycle(shop)
+	await shop.factor("plant.bamboo", 1)
+	await shop.material("Bamboo", "plant.bamboo")
+	await shop.product("bamboo", kind="purchased", mass="0.5", mass_unit="kg", material="Bamboo")
+	one_way = {"product_id": shop.ids["bamboo"], "evidence": "same bed diameter"}
+	answer = await shop.call("POST", shop.path("rim", "/alternates"), one_way)
+	assert answer.status == 201, answer.response.text
+	made = await shop.footprint("bike")
+	assert (made["total"], made["choice_count"]) == (D("25.068"), 1)
+	assert made["least"] == D("25.068") - 2 * D("4.05") + 2 * D("0.5")
+	assert made["most"] == made["total"]
+	await shop.lines({"tandem": {"bamboo": 4}})
+	assert (await shop.footprint("tandem"))["choice_count"] == 0  # one way only
+
+
 async def test_it_stands_when_the_factor_changes_and_says_what_differs(shop: CarbonShop) -> None:
 	await shop.factor("metal.aluminium", 9)
 	steel = await shop.factor("metal.steel", 2)

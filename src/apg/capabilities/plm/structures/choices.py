@@ -25,13 +25,21 @@ MOST = 5_000
 _REFERENCE = KIND_CODES[QuantityKind.REFERENCE]
 _COLUMNS = ("quantity", "kind", "attrition", "setup", "rounding", "numerator", "denominator")
 
-_SUBSTITUTES = """
+# Substitutes of the line, and alternates of its child in every structure, one for one.
+_STAND_INS = """
 	select l.parent_revision_id::text, l.id::text, l.child_item_id::text,
-		coalesce({pick}, i.id)::text, s.quantity_ratio
-	from plm_lines l join plm_line_substitutes s on s.line_id = l.id
-	join plm_items i on i.id = s.item_id
+		coalesce({pick}, i.id)::text, x.ratio
+	from plm_lines l cross join lateral (
+		select s.item_id, s.quantity_ratio as ratio, s.rank from plm_line_substitutes s
+		where s.line_id = l.id
+		union all
+		select a.alternate_id, 1, 1000000 from plm_alternates a where a.item_id = l.child_item_id
+		union all
+		select a.item_id, 1, 1000000 from plm_alternates a
+		where a.alternate_id = l.child_item_id and a.is_two_way
+	) x join plm_items i on i.id = x.item_id
 	where l.parent_revision_id = any($1::uuid[]) and l.view = $2 and not i.is_deleted
-	order by l.parent_revision_id, l.find_number, s.rank, s.item_id limit {most}
+	order by l.parent_revision_id, l.find_number, x.rank, x.item_id limit {most}
 """
 
 
@@ -82,10 +90,10 @@ class StructureChoices:
 
 
 async def choices_of(work: Work, snapshot: Snapshot, nodes: IntArray) -> StructureChoices | None:
-	"""All substitutes of the lines of these nodes (the last one is the root); None without any."""
+	"""All that may stand in on the lines of these nodes (the last one is the root); None without any."""
 	structure = snapshot.structure
 	parents = structure.names(nodes[~structure.leaf[nodes]])
-	query = _SUBSTITUTES.format(pick=pick_of(snapshot.rule), most=MOST)
+	query = _STAND_INS.format(pick=pick_of(snapshot.rule), most=MOST)
 	rows = await fetched(work, query, parents, str(snapshot.view)) if parents else []
 	found = [_Choice(row[0], row[1], row[2], row[3], Fraction(row[4])) for row in rows]
 	if not found:
