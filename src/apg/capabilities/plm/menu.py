@@ -11,7 +11,7 @@ from apg.kernel.capability import MenuEntry
 GROUP = "Product lifecycle"
 
 PRODUCTS = (MenuEntry("Products", "/plm/products", "box-seam", PRODUCTS_READ, GROUP),)
-BASELINES = (MenuEntry("Baselines", "/plm/baselines", "bookmark-check", STRUCTURES_READ, GROUP),)
+BASELINES = (MenuEntry("Baselines", "/plm/baselines", "patch-check", STRUCTURES_READ, GROUP),)
 CLASSES = (
 	MenuEntry("Classes", "/plm/classes", "tags", PRODUCTS_READ, GROUP),
 	MenuEntry("Manufacturers", "/plm/manufacturers", "buildings", PRODUCTS_READ, GROUP),

@@ -9,6 +9,7 @@ from apg.capabilities.plm.alternates import service
 from apg.capabilities.plm.alternates.schemas import AlternateIn
 from apg.capabilities.plm.products import framing
 from apg.capabilities.plm.refusals import REFUSED, as_invalid
+from apg.capabilities.plm.structures.page_tree import plain
 from apg.kernel.database import load_json
 from apg.kernel.texts import _
 from apg.kernel.web.forms import blank_as_none, checked, typed
@@ -29,7 +30,7 @@ async def _page(work: Work, product_id: str, status: int = 200, **more: Any) -> 
 	context: dict[str, Any] = {
 		**frame,
 		"rows": load_json(await service.listed(work, product_id)),
-		"substitutes": await service.substitutes_for(work, product_id),
+		"substitutes": plain(await service.substitutes_for(work, product_id)),
 		"form": FormState.of({}),
 		**more,
 	}
@@ -64,4 +65,4 @@ async def remove(product_id: str, alternate_id: str, work: Updating) -> Response
 @router.get("/lines/{parent_revision_id}/{line_uid}/substitutes")
 async def substitutes_page(parent_revision_id: str, line_uid: str, work: Structures) -> Response:
 	line = await service.line_with_substitutes(work, parent_revision_id, line_uid)
-	return show(work, "plm/alternates/substitutes.html", block="panel_body", line=line)
+	return show(work, "plm/alternates/substitutes.html", block="panel_body", line=plain(line))
