@@ -1,12 +1,12 @@
 """Product lifecycle management on one screen: start reading here."""
 
-from apg.capabilities.plm import home, menu, permissions, searching
+from apg.capabilities.plm import home, menu, permissions, searching, starting
 from apg.capabilities.plm.alternates import api as alternates_api
 from apg.capabilities.plm.alternates import views as alternates_views
 from apg.capabilities.plm.baselines import api as baselines_api
 from apg.capabilities.plm.baselines import views as baselines_views
 from apg.capabilities.plm.changes import api as changes_api
-from apg.capabilities.plm.changes import approvers, item_views, rules_api, rules_views
+from apg.capabilities.plm.changes import item_views, rules_api, rules_views
 from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.changes import views as changes_views
 from apg.capabilities.plm.classes import api as classes_api
@@ -15,6 +15,7 @@ from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.effectivity import views as effectivity_views
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
+from apg.capabilities.plm.impact import tasks as impact_tasks
 from apg.capabilities.plm.imports import api as imports_api
 from apg.capabilities.plm.imports import tasks as imports_tasks
 from apg.capabilities.plm.imports import views as imports_views
@@ -30,6 +31,7 @@ from apg.capabilities.plm.structures.port import StructuresOfPlm
 from apg.capabilities.plm.suppliers import api as suppliers_api
 from apg.capabilities.plm.suppliers import views as suppliers_views
 from apg.contracts import changes as change_events
+from apg.contracts import esg as esg_events
 from apg.contracts import plm as contract
 from apg.contracts.identity import RolesChanged, UserLeft
 from apg.kernel.capability import Api, Capability, Pages
@@ -121,15 +123,19 @@ capability = Capability(
 	subscribers=(
 		on((contract.StructureChanged, contract.ProductUpdated), changes_tasks.refresh_after),
 		on((UserLeft, RolesChanged), changes_tasks.refill_after),
+		on(change_events.ChangePackageEdited, impact_tasks.after_edit),
+		on(change_events.ChangeImplemented, impact_tasks.after_release),
+		on((esg_events.FactorsApproved, esg_events.FactorsWithdrawn), impact_tasks.after_factors),
+		on(contract.ProductUpdated, impact_tasks.after_price),
 	),
-	tasks=(*imports_tasks.TASKS, *changes_tasks.TASKS),
+	tasks=(*imports_tasks.TASKS, *changes_tasks.TASKS, *impact_tasks.TASKS),
 	schedules=(
 		every("41 3 * * *", imports_tasks.end_abandoned),
 		every("* * * * *", changes_tasks.release_due),
 		every("0 7 * * *", changes_tasks.remind_approvers),
 		every("5 * * * *", changes_tasks.end_deviations),
 	),
-	on_enabled=approvers.seed_rules,
+	on_enabled=starting.start,
 	ports={contract.Structures: StructuresOfPlm(), contract.Contents: ContentsOfPlm()},
 	health=health.CHECKS,
 	settings=PlmSettings,

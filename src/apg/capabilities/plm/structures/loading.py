@@ -6,6 +6,7 @@ many of a floating child, nothing else), of which three columns are enough.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -96,13 +97,13 @@ class Columns:
 
 
 @lru_cache(256)
-def _below(rule: AnyRule) -> str:
+def _below(rule: AnyRule, start: str = "$1::uuid") -> str:
 	picked = f"coalesce(l.child_revision_id, {pick_of(rule)}, i.id)"
 	source = source_of(rule)
 	# `offset 0` keeps each step a look into an index, whatever the planner thinks of the table.
 	return f"""
 		with recursive reach(id) as (
-			select $1::uuid
+			select {start}
 			union
 			select step.id from reach cross join lateral (
 				select {picked} as id
@@ -132,11 +133,14 @@ _BELOW_COLUMNS = {
 }
 
 
-def _root(rule: AnyRule) -> str:
+_TOP_COLUMNS = {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}
+
+
+def _root(rule: AnyRule, which: str = "$1::uuid") -> str:
 	source = source_of(rule)
 	return f"""
 		select r.id, r.item_id, {_ITEM}, {_MASS}
-		from {source.revisions} r join {source.items} i on i.id = r.item_id where r.id = $1::uuid
+		from {source.revisions} r join {source.items} i on i.id = r.item_id where r.id = {which}
 	"""  # noqa: S608
 
 
@@ -156,9 +160,20 @@ async def _walk(
 	rows = await fixed_rows(work, _below(rule) + most, _BELOW_COLUMNS, root, str(view))
 	if limit is not None and rows.size > limit:
 		return None
-	top = await fixed_rows(
-		work, _root(rule), {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}, root
-	)
+	top = await fixed_rows(work, _root(rule), _TOP_COLUMNS, root)
+	return _walked(top, rows)
+
+
+async def load_below_many(work: Work, roots: Sequence[str], rule: AnyRule, view: View) -> Columns:
+	"""All that is below several revisions, each revision once, however many they share."""
+	wanted = list(roots)
+	many = _below(rule, "unnest($1::uuid[])")
+	rows = await fixed_rows(work, many, _BELOW_COLUMNS, wanted, str(view))
+	top = await fixed_rows(work, _root(rule, "any($1::uuid[])"), _TOP_COLUMNS, wanted)
+	return _walked(top, rows)
+
+
+def _walked(top: Any, rows: Any) -> Columns:
 	delivered = words(np.concatenate([top["child"], rows["child"]]))
 	first = _distinct(delivered)
 	place = Places(nodes := delivered[first])

@@ -1,0 +1,1 @@
+"""Regulations and standards, substances and declarations, and what follows for products."""

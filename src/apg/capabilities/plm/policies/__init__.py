@@ -1,0 +1,1 @@
+"""What a company wants asked or refused when a change does too much."""
