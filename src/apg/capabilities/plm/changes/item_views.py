@@ -153,7 +153,12 @@ async def remove_item(change_id: str, item_id: str, request: Request, work: Upda
 
 
 async def _lines_page(
-	work: Work, change_id: str, item_id: str, form: FormState | None = None, status: int = 200
+	work: Work,
+	change_id: str,
+	item_id: str,
+	form: FormState | None = None,
+	status: int = 200,
+	adding: bool = False,
 ) -> Response:
 	item = load_json((await answers.item(work, change_id, item_id)).body)
 	revision = item["to_revision_id"]
@@ -162,6 +167,8 @@ async def _lines_page(
 		work,
 		"plm/changes/lines.html",
 		status=status,
+		block="adding" if adding else None,
+		adding=adding,
 		change=await framing.change_of(work, change_id),
 		item=item,
 		product=await products.product_of(work, item["product_id"], revision),
@@ -194,7 +201,8 @@ async def add_line(change_id: str, item_id: str, request: Request, work: Editing
 		await lines.add_line(work, product, new, revision)
 	except (Invalid, Conflict) as refused:
 		await work.close()
-		return await _lines_page(work, change_id, item_id, _refused(values, refused), 422)
+		form = _refused(values, refused)
+		return await _lines_page(work, change_id, item_id, form, 422, adding=True)
 	path = f"/plm/changes/{change_id}/items/{item_id}/lines"
 	return lead_to(work, path, text=_("The line is added."))
 

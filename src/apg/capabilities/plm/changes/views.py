@@ -1,5 +1,6 @@
 """`/plm/changes`: the inbox of changes and the page of one, as a pull request reads."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Request, Response
@@ -44,6 +45,7 @@ from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.lists import ListState
 from apg.kernel.web.pages import FormState
 from apg.kernel.web.show import lead_to, show
+from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work
 
 router = Router(prefix="/changes", include_in_schema=False)
@@ -279,6 +281,8 @@ def shown(field: str, value: Any) -> Any:
 		return format_designators(value)
 	if isinstance(value, bool):
 		return _("yes") if value else _("no")
+	if isinstance(value, Decimal):
+		return Decimal(amount_text(value))
 	if isinstance(value, (list, tuple)):
 		return ", ".join(str(one) for one in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 	return value

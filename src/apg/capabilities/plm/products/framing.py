@@ -28,6 +28,7 @@ class May:
 	lines: bool
 	costs: bool
 	prices: bool
+	change: bool
 
 	@classmethod
 	def of(cls, work: Work) -> "May":
@@ -41,6 +42,7 @@ class May:
 			lines=allowed(may.STRUCTURES_UPDATE),
 			costs=allowed(may.COSTS_READ),
 			prices=allowed(may.COSTS_UPDATE),
+			change=allowed(may.CHANGES_CREATE),
 		)
 
 

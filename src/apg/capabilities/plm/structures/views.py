@@ -82,8 +82,9 @@ async def structure_page(
 
 
 def _editable(work: Work, frame: dict[str, Any]) -> bool:
-	working = frame["product"]["revision_state"] == "working"
-	return working and work.principal.may(may.STRUCTURES_UPDATE)
+	"""The product's own working revision; that of a change is edited on the change's page."""
+	own = frame["product"]["revision_id"] == frame["working_id"]
+	return own and work.principal.may(may.STRUCTURES_UPDATE)
 
 
 async def _figures(
@@ -134,7 +135,8 @@ async def _rows(
 	work: Work, product_id: str, context: Context, rows: Any, truncated: bool
 ) -> Response:
 	product = await framing.product_of(work, product_id, context.revision)
-	editable = _editable(work, {"product": product})
+	working_id = await framing.working_of(work, product_id)
+	editable = _editable(work, {"product": product, "working_id": working_id})
 	response = show(
 		work,
 		"plm/structures/rows.html",
