@@ -11,6 +11,8 @@ interface Series {
 	kind?: "actual" | "target" | "forecast";
 	low?: (number | null)[];
 	high?: (number | null)[];
+	/** Where each bar begins: a waterfall. Bars that begin at 0 are sums, the others steps that are good downwards. */
+	from?: number[];
 }
 interface Data {
 	type?: "line" | "bar";
@@ -106,11 +108,14 @@ function datasets(data: Data, at: (x: string) => number, timed: boolean): ChartD
 	const point = (value: number | null | undefined, n: number) => ({ x: timed ? at(data.x[n] ?? "") : (data.x[n] as unknown as number), y: value ?? NaN });
 	const sets = data.series.flatMap((series, n): object[] => {
 		const ink = series.kind === "target" ? colour("--ink-2") : colour(`--chart-${(n % 6) + 1}`);
+		const { from } = series;
+		const step = (value: number | null, place: number): object => ({ x: data.x[place], y: [from?.[place] ?? 0, (from?.[place] ?? 0) + (value ?? 0)] });
+		const inks = series.values.map((value, place) => (from?.[place] ? colour((value ?? 0) > 0 ? "--bad" : "--good") : ink));
 		const main = {
 			label: series.label,
-			data: series.values.map(point),
+			data: from ? series.values.map(step) : series.values.map(point),
 			borderColor: ink,
-			backgroundColor: data.type === "bar" ? ink : ink,
+			backgroundColor: from ? inks : ink,
 			borderWidth: data.type === "bar" ? 0 : 2,
 			borderRadius: 2,
 			maxBarThickness: 36,
@@ -175,7 +180,7 @@ function make(canvas: HTMLCanvasElement, data: Data): Chart {
 					cornerRadius: 6,
 					callbacks: {
 						title: (items) => (timed ? day(Number(items[0]?.parsed.x), { dateStyle: "medium" }) : (items[0]?.label ?? "")),
-						label: (item) => ` ${item.dataset.label}: ${number(item.parsed.y ?? NaN)} ${symbol(data.unit)}`,
+						label: (item) => ` ${item.dataset.label}: ${number((data.series[item.datasetIndex]?.from && data.series[item.datasetIndex]?.values[item.dataIndex]) || (item.parsed.y ?? NaN))} ${symbol(data.unit)}`,
 					},
 				},
 			},

@@ -16,6 +16,7 @@ from apg.capabilities.plm.effectivity import views as effectivity_views
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
 from apg.capabilities.plm.impact import tasks as impact_tasks
+from apg.capabilities.plm.impact import views as impact_views
 from apg.capabilities.plm.imports import api as imports_api
 from apg.capabilities.plm.imports import tasks as imports_tasks
 from apg.capabilities.plm.imports import views as imports_views
@@ -105,6 +106,7 @@ capability = Capability(
 				imports_views.router,
 				rules_views.router,
 				item_views.router,
+				impact_views.router,
 				changes_views.router,
 			),
 			menu.PRODUCTS + menu.BASELINES + menu.CLASSES + menu.CHANGES + menu.IMPORTS,

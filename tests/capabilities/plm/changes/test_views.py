@@ -106,7 +106,7 @@ async def test_from_the_form_to_the_release(stocked: Company):
 			"approvals",
 			"history",
 		)
-	assert "Package" in await opened(author, f"{base}?tab=impact")
+	assert 'id="impact"' in await opened(author, f"{base}?tab=impact")
 	assert "raised ECO-000001" in await opened(author, f"{base}?tab=history")
 
 

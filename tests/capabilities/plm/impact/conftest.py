@@ -14,11 +14,11 @@ from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixtures
 	stocked,
 )
 
+from apg.app import make_runtime
 from apg.capabilities.plm.changes import tasks as change_tasks
 from apg.capabilities.plm.impact import tasks
 from apg.kernel.database import role_url
 from apg.kernel.roles import role_password
-from apg.app import make_runtime
 from apg.kernel.settings import Settings
 from apg.kernel.tasks import Task
 from apg.kernel.worker import TaskWorker
@@ -35,10 +35,10 @@ class Tasks:
 		context: Any = SimpleNamespace(job=SimpleNamespace(id=time.time_ns(), attempts=0))
 		await self.worker.run_job(task, context, tenant=tenant_id, user=None, ids=ids)
 
-	async def impact(self, company: Company, change_id: str, cause: str = "edited") -> None:
+	async def impact(self, at: Company, change_id: str, cause: str = "edited") -> None:
 		"""The package's hash and its impact, as they follow an edit."""
-		await self.run(change_tasks.refresh_package, company.tenant_id, change_id=change_id)
-		await self.run(tasks.calculate, company.tenant_id, change_id=change_id, cause=cause)
+		await self.run(change_tasks.refresh_package, at.tenant_id, change_id=change_id)
+		await self.run(tasks.calculate, at.tenant_id, change_id=change_id, cause=cause)
 
 
 @pytest.fixture

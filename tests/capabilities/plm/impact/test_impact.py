@@ -38,6 +38,13 @@ def by_number(impact: dict[str, Any]) -> dict[str, dict[str, Any]]:
 	return {one["product_number"]: one["figures"] for one in impact["end_items"]}
 
 
+async def opened(plant: Company, path: str) -> str:
+	headers = plant.author.headers | {"Accept": "text/html"}
+	answer = await plant.author.api.get(path, headers=headers)
+	assert answer.status_code == 200, answer.text[:2000]
+	return answer.text
+
+
 async def repriced(plant: Company, name: str, price: int) -> None:
 	body = {"current_cost": price, "currency": "EUR"}
 	answer = await plant.manager.call("PATCH", plant.manager.path(name), body)
@@ -66,15 +73,25 @@ async def test_deltas_as_counted_by_hand(plant: Company, background: Tasks):
 	assert pump["mass"]["delta"] == D("0.08")
 	assert pump["mass"]["before"] == D("2.08")
 	assert fan["mass"]["delta"] == D("0.04")
-	assert pump["cost"]["certain"] and pump["cost"]["after_coverage"] == 1
+	assert pump["cost"]["certain"] is True
+	assert pump["cost"]["after_coverage"] == 1
 	assert impact["headline"]["cost"]["delta"] == "7.000000"
 	assert impact["headline"]["cost"]["product"]["product_number"] == "N-pump"
 	told = [(row["kind"], row["product_number"], row["deltas"]["cost"]) for row in impact["lines"]]
-	assert told == [("added", "N-bolt", "4.000000"), ("changed", "N-screw", "-0.500000")]
+	assert told == [("added", "N-bolt", 4), ("changed", "N-screw", D("-0.5"))]
 	amounts = {
 		one["product"]["product_number"]: one["amount"] for one in impact["lines"][0]["amounts"]
 	}
-	assert amounts == {"N-pump": "2.000000000000", "N-fan": "1.000000000000"}
+	assert amounts == {"N-pump": 2, "N-fan": 1}
+	base = f"/plm/changes/{change}"
+	page = await opened(plant, f"{base}?tab=impact")
+	assert "N-pump" in page
+	assert "▲" in page
+	assert "impact-waterfall" in page
+	assert "N-fan" in await opened(
+		plant, f"{base}/impact/trace?product={author.ids['fan']}&of=cost"
+	)
+	assert "N-pump" in await opened(plant, f"{base}/impact")
 	# The same as two roll-ups of the product page.
 	before = (await author.get("pump", "/rollup")).data
 	assert before["cost"]["total"] == 24

@@ -176,14 +176,19 @@ def percent(before: Decimal | None, delta: Decimal | None) -> Decimal | None:
 def _line(
 	row: dict[str, Any], names: dict[str, dict[str, Any]], shown: Sequence[str]
 ) -> dict[str, Any]:
+	quantities = {
+		name: None if row[name] is None else Decimal(row[name])
+		for name in ("quantity_before", "quantity_after")
+	}
 	return row | {
+		**quantities,
 		"deltas": {
-			name: value
+			name: Decimal(value)
 			for name, value in row["deltas"].items()
 			if name in shown and Decimal(value) != 0
 		},
 		"amounts": [
-			{"product": names[one], "amount": amount}
+			{"product": names[one], "amount": Decimal(amount)}
 			for one, amount in row["amounts"].items()
 			if one in names
 		],
