@@ -8,8 +8,8 @@ from apg.capabilities.plm.changes import history as trail
 from apg.capabilities.plm.changes import package, reading, service
 from apg.capabilities.plm.changes import redline as lines
 from apg.capabilities.plm.changes.models import ChangeComment, ChangeItem
+from apg.capabilities.plm.impact import answers as impacts
 from apg.kernel.json_rows import One
-from apg.kernel.texts import _
 from apg.kernel.work import Work
 
 
@@ -34,18 +34,8 @@ async def redline(work: Work, change_id: str, *, offset: int, limit: int) -> dic
 
 
 async def impact(work: Work, change_id: str) -> dict[str, Any]:
-	"""What the change would cost, weigh and emit, for its package. Raises ChangeNotFound.
-
-	Nothing calculates it yet, and the answer says so instead of showing a zero.
-	"""
-	change = await service.found(work, change_id)
-	return {
-		"change_id": change.id,
-		"package_hash": change.package_hash,
-		"status": "not_calculated",
-		"reason": _("The impact of changes is not calculated by this version."),
-		"end_items": [],
-	}
+	"""What the change does to the products above it, for its package. Raises ChangeNotFound."""
+	return await impacts.of_change(work, await service.found(work, change_id))
 
 
 async def approvals(work: Work, change_id: str) -> bytes:

@@ -19,7 +19,6 @@ from apg.capabilities.plm.changes.schemas import (
 	CommentOut,
 	DelegateIn,
 	HistoryOut,
-	ImpactOut,
 	ImplementIn,
 	NoteIn,
 	RebaseIn,
@@ -30,6 +29,7 @@ from apg.capabilities.plm.changes.schemas import (
 	ReplacementOut,
 	StageOut,
 )
+from apg.capabilities.plm.impact.schemas import ImpactOut
 from apg.kernel.texts import _
 from apg.kernel.web.envelopes import Ok, OkPage, ok, ok_page
 from apg.kernel.web.guarded_route import Router, allow
@@ -226,7 +226,7 @@ async def read_redline(
 	return ok(work, await answers.redline(work, change_id, offset=offset, limit=limit))
 
 
-@router.get("/{change_id}/impact", response_model=Ok[ImpactOut], summary="What it costs")
+@router.get("/{change_id}/impact", response_model=Ok[ImpactOut], summary="What it does above")
 async def read_impact(change_id: Id, work: Reading) -> Response:
 	return ok(work, await answers.impact(work, change_id))
 

@@ -351,16 +351,6 @@ class ReplacementOut(BaseModel):
 	skipped: str | None
 
 
-class ImpactOut(BaseModel):
-	"""`status` says whether there are figures; without them `reason` says why."""
-
-	change_id: str
-	package_hash: str | None
-	status: str
-	reason: str | None
-	end_items: list[dict[str, Any]]
-
-
 class MovedOut(BaseModel):
 	line_uid: str
 	before: int | None
