@@ -11,15 +11,20 @@ from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.changes import views as changes_views
 from apg.capabilities.plm.classes import api as classes_api
 from apg.capabilities.plm.classes import views as classes_views
+from apg.capabilities.plm.compliance import api as compliance_api
+from apg.capabilities.plm.compliance import jobs as compliance_jobs
+from apg.capabilities.plm.compliance import views as compliance_views
 from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.effectivity import views as effectivity_views
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
-from apg.capabilities.plm.impact import tasks as impact_tasks
+from apg.capabilities.plm.impact import jobs as impact_jobs
 from apg.capabilities.plm.impact import views as impact_views
 from apg.capabilities.plm.imports import api as imports_api
 from apg.capabilities.plm.imports import tasks as imports_tasks
 from apg.capabilities.plm.imports import views as imports_views
+from apg.capabilities.plm.policies import api as policies_api
+from apg.capabilities.plm.policies import views as policies_views
 from apg.capabilities.plm.products import api as products_api
 from apg.capabilities.plm.products import views as products_views
 from apg.capabilities.plm.revisions import api as revisions_api
@@ -87,6 +92,8 @@ capability = Capability(
 				imports_api.router,
 				changes_api.router,
 				rules_api.router,
+				policies_api.router,
+				compliance_api.router,
 			),
 			envelope="ok",
 		),
@@ -105,11 +112,18 @@ capability = Capability(
 				suppliers_views.router,
 				imports_views.router,
 				rules_views.router,
+				policies_views.router,
+				compliance_views.router,
 				item_views.router,
 				impact_views.router,
 				changes_views.router,
 			),
-			menu.PRODUCTS + menu.BASELINES + menu.CLASSES + menu.CHANGES + menu.IMPORTS,
+			menu.PRODUCTS
+			+ menu.BASELINES
+			+ menu.CLASSES
+			+ menu.CHANGES
+			+ menu.COMPLIANCE
+			+ menu.IMPORTS,
 		),
 	),
 	home=home.CARDS,
@@ -125,17 +139,24 @@ capability = Capability(
 	subscribers=(
 		on((contract.StructureChanged, contract.ProductUpdated), changes_tasks.refresh_after),
 		on((UserLeft, RolesChanged), changes_tasks.refill_after),
-		on(change_events.ChangePackageEdited, impact_tasks.after_edit),
-		on(change_events.ChangeImplemented, impact_tasks.after_release),
-		on((esg_events.FactorsApproved, esg_events.FactorsWithdrawn), impact_tasks.after_factors),
-		on(contract.ProductUpdated, impact_tasks.after_price),
+		on(change_events.ChangePackageEdited, impact_jobs.after_edit),
+		on(change_events.ChangeImplemented, impact_jobs.after_release),
+		on((esg_events.FactorsApproved, esg_events.FactorsWithdrawn), impact_jobs.after_factors),
+		on(contract.ProductUpdated, impact_jobs.after_price),
+		on(contract.ProductUpdated, compliance_jobs.after_status),
 	),
-	tasks=(*imports_tasks.TASKS, *changes_tasks.TASKS, *impact_tasks.TASKS),
+	tasks=(
+		*imports_tasks.TASKS,
+		*changes_tasks.TASKS,
+		*impact_jobs.TASKS,
+		*compliance_jobs.TASKS,
+	),
 	schedules=(
 		every("41 3 * * *", imports_tasks.end_abandoned),
 		every("* * * * *", changes_tasks.release_due),
 		every("0 7 * * *", changes_tasks.remind_approvers),
 		every("5 * * * *", changes_tasks.end_deviations),
+		every("20 6 * * *", compliance_jobs.remind),
 	),
 	on_enabled=starting.start,
 	ports={contract.Structures: StructuresOfPlm(), contract.Contents: ContentsOfPlm()},

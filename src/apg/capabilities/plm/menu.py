@@ -2,6 +2,7 @@
 
 from apg.capabilities.plm.permissions import (
 	CHANGES_READ,
+	COMPLIANCE_READ,
 	IMPORTS_READ,
 	PRODUCTS_READ,
 	STRUCTURES_READ,
@@ -19,3 +20,4 @@ CLASSES = (
 )
 IMPORTS = (MenuEntry("Imports", "/plm/imports", "upload", IMPORTS_READ, GROUP),)
 CHANGES = (MenuEntry("Changes", "/plm/changes", "git", CHANGES_READ, GROUP),)
+COMPLIANCE = (MenuEntry("Compliance", "/plm/compliance", "shield-check", COMPLIANCE_READ, GROUP),)

@@ -33,6 +33,8 @@ CHANGES_APPROVE = _plm("changes", "approve", "Approve and reject changes one is 
 CHANGES_IMPLEMENT = _plm("changes", "implement", "Release approved changes and close them")
 APPROVAL_RULES_READ = _plm("approval_rules", "read", "See who has to approve what")
 APPROVAL_RULES_UPDATE = _plm("approval_rules", "update", "Decide who has to approve what")
+COMPLIANCE_READ = _plm("compliance", "read", "See regulations, declarations and their status")
+COMPLIANCE_UPDATE = _plm("compliance", "update", "Record declarations, status and lists")
 
 CHANGES = (
 	*(CHANGES_READ, CHANGES_CREATE, CHANGES_UPDATE, CHANGES_APPROVE, CHANGES_IMPLEMENT),
@@ -55,6 +57,8 @@ ALL = (
 	IMPORTS_READ,
 	IMPORTS_CREATE,
 	*CHANGES,
+	COMPLIANCE_READ,
+	COMPLIANCE_UPDATE,
 )
 
 _READ = tuple(str(permission) for permission in ALL if permission.reads)

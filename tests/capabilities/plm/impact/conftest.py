@@ -16,7 +16,7 @@ from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixtures
 
 from apg.app import make_runtime
 from apg.capabilities.plm.changes import tasks as change_tasks
-from apg.capabilities.plm.impact import tasks
+from apg.capabilities.plm.impact import jobs
 from apg.kernel.database import role_url
 from apg.kernel.roles import role_password
 from apg.kernel.settings import Settings
@@ -38,7 +38,7 @@ class Tasks:
 	async def impact(self, at: Company, change_id: str, cause: str = "edited") -> None:
 		"""The package's hash and its impact, as they follow an edit."""
 		await self.run(change_tasks.refresh_package, at.tenant_id, change_id=change_id)
-		await self.run(tasks.calculate, at.tenant_id, change_id=change_id, cause=cause)
+		await self.run(jobs.calculate, at.tenant_id, change_id=change_id, cause=cause)
 
 
 @pytest.fixture

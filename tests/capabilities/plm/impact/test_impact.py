@@ -7,7 +7,7 @@ import pytest
 from tests.capabilities.plm.changes.conftest import CHANGES, Company
 from tests.capabilities.plm.impact.conftest import Tasks
 
-from apg.capabilities.plm.impact import tasks
+from apg.capabilities.plm.impact import jobs
 
 D = Decimal
 
@@ -148,7 +148,7 @@ async def test_what_came_of_it_stands_beside_what_was_predicted(plant: Company, 
 	await background.impact(plant, change)
 	await plant.released(change)
 	await repriced(plant, "case", 11)
-	await background.run(tasks.compare, plant.tenant_id, change_id=change)
+	await background.run(jobs.compare, plant.tenant_id, change_id=change)
 	impact = await author.seen(change, "/impact")
 	assert by_number(impact)["N-pump"]["cost"]["delta"] == 4
 	actual = by_number(impact["actual"])["N-pump"]["cost"]
@@ -163,7 +163,7 @@ async def test_nobody_else_sees_it(plant: Company, background: Tasks):
 	assert answer.status == 404
 	# Figures of another tenant's change are not even counted.
 	await background.run(
-		tasks.calculate,
+		jobs.calculate,
 		plant.outsider.tenant_id,
 		change_id=change,
 		cause="asked",

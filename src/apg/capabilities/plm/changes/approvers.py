@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from apg.capabilities.plm.changes.models import Absence, ApprovalRule, Change
 from apg.capabilities.plm.permissions import CHANGES_APPROVE
+from apg.capabilities.plm.policies import enforcing
 from apg.capabilities.plm.products.service import default_currency
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.shared import approval_rules as rules
@@ -139,7 +140,10 @@ async def asked_of(work: Work, change: Change) -> tuple[list[Asked], list[Proble
 		)
 		for name in (rules.fast_track_obstacles(facts) if change.track == "fast" else ())
 	]
-	needed = rules.required(await active_rules(work), facts, threshold(work))
+	stages, refused = await enforcing.consequences(work, change)
+	problems += refused
+	by_rules = rules.required(await active_rules(work), facts, threshold(work))
+	needed = sorted([*by_rules, *stages], key=lambda each: each[0].step)
 	if not needed:
 		text = _("No rule says who approves this; make one at {page}.", page=RULES_PAGE)
 		problems.append(Problem("approvals", text, "no_rule"))

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.changes import framing
 from apg.capabilities.plm.changes import service as changes
-from apg.capabilities.plm.impact import showing, tasks
+from apg.capabilities.plm.impact import jobs, showing
 from apg.kernel.errors import NotFound
 from apg.kernel.texts import _
 from apg.kernel.web.forms import typed
@@ -61,5 +61,5 @@ async def trace_panel(change_id: str, work: Reading, product: str, of: str = "co
 async def calculate(change_id: str, request: Request, work: Updating) -> Response:
 	await typed(request, work)
 	change = await changes.found(work, change_id)
-	work.enqueue(tasks.calculate, change_id=change.id, cause="asked")
+	work.enqueue(jobs.calculate, change_id=change.id, cause="asked")
 	return lead_to(work, f"/plm/changes/{change_id}?tab=impact", text=_("It is calculated anew."))

@@ -83,9 +83,11 @@ class Overlay:
 		return cls(base, after, source, dict(zip(old.tolist(), new.tolist(), strict=True)))
 
 	@cached_property
-	def place(self) -> dict[int, int]:
-		"""Places in `after` by those in base."""
-		return {node: at for at, node in enumerate(self.source.tolist())}
+	def place(self) -> IntArray:
+		"""(n,) places in `after` by those in base, -1 for what is nowhere above a swap."""
+		place = np.full(self.base.node_count, -1, dtype=np.int64)
+		place[self.source] = np.arange(self.source.size)
+		return place
 
 	def ends(self) -> list[tuple[int, int]]:
 		"""Products that nothing contains afterwards: (place in base before, place in `after`)."""
@@ -105,7 +107,7 @@ class Overlay:
 		needed = np.zeros(after.node_count)
 		place = self.place
 		for old, new in self.swaps.items():
-			at = place[new]
+			at = int(place[new])
 			both[at] = complex(
 				totals.values[new] - totals.values[old], totals.missing[new] - totals.missing[old]
 			)
@@ -133,7 +135,7 @@ class Overlay:
 	def own(self, totals: Mapping[int, Fraction]) -> Mapping[int, Fraction]:
 		"""What each swap brings of its own, by place in `after`: b(T) − b(F), exact."""
 		place = self.place
-		return {place[new]: totals[new] - totals[old] for old, new in self.swaps.items()}
+		return {int(place[new]): totals[new] - totals[old] for old, new in self.swaps.items()}
 
 	def amounts(self, root: int, stopped: BoolArray | None = None) -> FloatArray:
 		"""How much of each node of `after` one of `root` (a place in `after`) takes."""
@@ -239,7 +241,7 @@ def worst_after(
 					continue
 				child = int(base.child[line])
 				moved = overlay.swaps.get(child, child)
-				there = place.get(moved, -1)
+				there = int(place[moved])
 				if there in inside:
 					value = max(value, int(result[there]))
 				else:

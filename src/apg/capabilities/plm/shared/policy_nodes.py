@@ -14,7 +14,7 @@ from enum import StrEnum
 from apg.capabilities.plm.shared.errors import DomainError
 
 MOST_NODES = 50
-MOST_TEXT = 1_000
+MOST_TEXT = 2_000
 MOST_DIGITS = 20
 
 

@@ -43,7 +43,8 @@ UNITS = {Metric.MASS: "kg", Metric.CO2E: "kgCO2e", Metric.LEAD_TIME: "d"}
 EXAMPLE = "An example: delta(co2e) > 2 % or new(substance)."
 _TOKEN = re.compile(
 	r"\s*(?:(?P<number>[+-]?\d{1,20}(?:\.\d{1,20})?)(?![\w.])|(?P<word>[A-Za-z][A-Za-z0-9_]{0,39})"
-	r"|(?P<sign><=|>=|[<>=(),%]))"
+	r"|(?P<sign><=|>=|[<>=(),%]))",
+	re.ASCII,
 )
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,39}\Z")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
