@@ -38,9 +38,9 @@ KEYWORDS: dict[str, Any] = {
 ATTRIBUTES = ("__human__", "title")
 
 
-def texts() -> Iterator[tuple[str, str]]:
+def texts(source: Path = SOURCE) -> Iterator[tuple[str, str]]:
 	"""(file below the root, text), in the order of files."""
-	for path in sorted((*SOURCE.rglob("*.py"), *SOURCE.rglob("*.html"))):
+	for path in sorted((*source.rglob("*.py"), *source.rglob("*.html"))):
 		if {"migrations", "node_modules", "dist"} & set(path.parts):
 			continue
 		place = path.relative_to(ROOT).as_posix()

@@ -612,9 +612,12 @@ async def refuse_product(stage: Stage) -> None:
 	assert {"request_id", "timestamp"} <= set(body["meta"])
 
 
-@row("C4 GET /plm/docs/", issue="C (API documents)")
+@row("C4 GET /plm/docs/")
 async def docs(stage: Stage) -> None:
-	assert (await stage.get("/api/v1/plm/docs/")).status_code == 200
+	answer = await stage.get("/api/v1/plm/docs/")
+	assert answer.status_code == 200
+	assert "/api/v1/plm/products" in answer.text
+	assert (await stage.get("/api/v1/esg/docs")).status_code == 200
 
 
 @row("C4 namespaces products, changes, collaborate")

@@ -54,6 +54,12 @@ def test_every_route_is_guarded_or_public() -> None:
 
 PUBLIC = {
 	"GET /openapi.json",
+	"GET /api/v1/docs",
+	"GET /api/v1/docs/",
+	"GET /api/v1/esg/docs",
+	"GET /api/v1/esg/docs/",
+	"GET /api/v1/plm/docs",
+	"GET /api/v1/plm/docs/",
 	"GET /.well-known/jwks.json",
 	"GET /api/v1/esg/health",
 	"GET /api/v1/plm/health",

@@ -10,15 +10,16 @@ from tools.lint.rules import LONG, RULES, Finding, cycle_of_features, kernel_siz
 def check(root: Path) -> list[Finding]:
 	"""All findings below a checkout."""
 	found: list[Finding] = []
-	for folder in ("src", "tools", "benchmarks"):
+	for folder in ("src", "tools", "benchmarks", "examples"):
 		for path in sorted((root / folder).glob("**/*.py")):
 			if "node_modules" in path.parts or ".venv" in path.parts:
 				continue
 			tree = ast.parse(path.read_text("utf-8"))
 			for rule in RULES:
 				found.extend(rule(path, tree))
-	for path in sorted((root / "src").glob("**/templates/**/*.html")):
-		found.extend(template_findings(path))
+	for folder in ("src", "examples"):
+		for path in sorted((root / folder).glob("**/templates/**/*.html")):
+			found.extend(template_findings(path))
 	found.extend(cycle_of_features(root))
 	found.extend(kernel_size(root))
 	return found

@@ -102,6 +102,20 @@ def capabilities(as_json: Json = False) -> None:
 	list_capabilities(as_json=as_json)
 
 
+@app.command("new-capability")
+def new_capability(
+	name: Annotated[str, typer.Argument(help="Its name in addresses, for example tool-crib.")],
+	into: Annotated[str, typer.Option(help="The folder to write it into.")] = ".",
+) -> None:
+	"""Writes a capability of your own that runs as it is, to start from.
+
+	Example: apg new-capability tool-crib
+	"""
+	from apg.cli.starting import new_capability as write
+
+	write(name, into)
+
+
 @app.command()
 def demo(as_json: Json = False) -> None:
 	"""Makes the demo company and loads its data; what is there already stays.

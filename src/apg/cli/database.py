@@ -10,11 +10,13 @@ def bring_up_to_date(*, check: bool, as_json: bool) -> None:
 	from apg.app import composition
 	from apg.kernel.keys import RootKey
 	from apg.kernel.migrating import migrate
+	from apg.kernel.observe import configure_logging
 	from apg.platform.reference.rates.loading import refresh
 
 	if check:
 		_check()
 		return
+	configure_logging("WARNING", "console")  # what was done is the answer, and may be JSON
 	with installation() as settings:
 		done = migrate(
 			settings.database_admin_url, composition(), RootKey.parse(settings.secret_key)

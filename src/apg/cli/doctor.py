@@ -102,9 +102,17 @@ async def _of_log(settings: Settings) -> list[Finding]:
 	try:
 		async with runtime.engine.connect() as connection:
 			found.append(_horizon(await log.horizon(connection)))
-			lags = await log.lag(connection)
+			known = {consumer.name for consumer in runtime.composition.consumers}
+			every = await log.lag(connection)
+			lags = [one for one in every if one.consumer in known]
+			if gone := [one.consumer for one in every if one.consumer not in known]:
+				# Of a capability that was removed: its place in the log is kept, nobody waits for it.
+				told = f"{', '.join(gone)}, which nobody runs here"
+				found.append(
+					note("readers left", told, "nothing: should they come back they go on")
+				)
 			found += [_lag(one) for one in lags if _is_late(one) or one.failed]
-			if lags and len(found) == 1:
+			if lags and not any(one.state == "bad" for one in found):
 				most = max(one.events for one in lags)
 				found.append(
 					ok(

@@ -23,6 +23,7 @@ from apg.kernel.errors import AppError
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.texts import add_catalogue, locale_of_moment
+from apg.kernel.web.api_pages import document_pages
 from apg.kernel.web.assets import Assets, root_files
 from apg.kernel.web.authentication import (
 	AuthenticationMiddleware,
@@ -79,6 +80,7 @@ def mount(
 	app.state.pages = engine = _engine(composition, settings)
 	openings = Openings(settings.body_limit)
 	openings.open_below("/static/")
+	document_pages(app, composition)
 	for capability in composition.capabilities:
 		for api in capability.apis:
 			for router in api.routers:

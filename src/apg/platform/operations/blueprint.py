@@ -4,6 +4,7 @@ from apg.kernel.capability import Api, Capability, MenuEntry, Pages
 from apg.platform.operations import permissions
 from apg.platform.operations.files import views as files_views
 from apg.platform.operations.health import api as health
+from apg.platform.operations.health import figures
 from apg.platform.operations.health import views as health_views
 from apg.platform.operations.jobs import api as jobs
 from apg.platform.operations.jobs import views as jobs_views
@@ -41,4 +42,5 @@ capability = Capability(
 		Pages("/files", (files_views.router,)),
 	),
 	migrations="migrations",
+	observe=figures.observe,
 )

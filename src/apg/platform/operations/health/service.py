@@ -14,7 +14,8 @@ HELD_SECONDS = 10.0
 
 async def _consumers(work: Work) -> tuple[str, str, dict[str, Any]]:
 	"""The readers of the log: how far behind, and how many events they could not handle."""
-	lags = await lag(await work.connection())
+	known = {consumer.name for consumer in work.runtime.composition.consumers}
+	lags = [one for one in await lag(await work.connection()) if one.consumer in known]
 	late = max((one.seconds or 0.0 for one in lags), default=0.0)
 	failed = sum(one.failed for one in lags)
 	details = {"consumers": len(lags), "oldest_seconds": round(late, 1), "failed": failed}

@@ -1,0 +1,1 @@
+"""Calibration of measuring instruments: a capability of APG."""
