@@ -159,6 +159,16 @@ class _Forward(logging.Handler):
 		)
 
 
+class _StandardError:
+	"""Standard error as it is when a line is written; whoever redirects it later is obeyed."""
+
+	def write(self, line: bytes) -> int:
+		return sys.stderr.buffer.write(line)
+
+	def flush(self) -> None:
+		sys.stderr.buffer.flush()
+
+
 def configure_logging(
 	level: str = "INFO",
 	form: Literal["json", "console"] = "json",
@@ -167,7 +177,7 @@ def configure_logging(
 ) -> None:
 	"""Every line of the process, libraries included, as one JSON object on standard error."""
 	number = logging.getLevelNamesMapping()[level.upper()]
-	out = stream or sys.stderr.buffer
+	out = cast(BinaryIO, stream or _StandardError())
 	json = structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event))
 	text = structlog.dev.ConsoleRenderer(colors=False)
 	structlog.configure(

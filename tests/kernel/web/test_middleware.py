@@ -53,14 +53,14 @@ def an_application() -> FastAPI:
 
 	@app.get("/slow")
 	async def slow() -> str:
-		await asyncio.sleep(0.02)
+		await asyncio.sleep(0.4)
 		return "late"
 
 	@app.get("/stream")
 	async def stream() -> StreamingResponse:
 		async def events() -> AsyncIterator[str]:
 			yield "data: 1\n\n"
-			await asyncio.sleep(0.02)
+			await asyncio.sleep(0.4)
 			yield "data: 2\n\n"
 
 		return StreamingResponse(events(), media_type="text/event-stream")
@@ -354,7 +354,7 @@ async def test_a_failure_before_any_answer_counts_as_500_and_goes_on():
 
 
 async def test_slow_answers_are_reported_streams_by_their_first_byte():
-	observer = Counted(slow_ms=15)
+	observer = Counted(slow_ms=300)
 	edge = an_edge(observer)
 	await ask(edge, "/live")
 	await ask(edge, "/stream")

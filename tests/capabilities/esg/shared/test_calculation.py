@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -132,7 +132,7 @@ def test_every_figure_is_the_exact_product_rounded_once(
 
 
 def rounded(value: Fraction) -> Decimal:
-	return Decimal(round(value * 10**9)).scaleb(-9)
+	return Decimal(round(value * 10**9)).scaleb(-9, Context(prec=80))
 
 
 def test_quantities_of_more_than_six_digits_are_exact_too() -> None:
