@@ -21,6 +21,7 @@ from apg.kernel.keys import (
 	jwks,
 	new_root_secret,
 	signer_of,
+	verifying,
 )
 
 RAW = bytes.fromhex("9f0c1d7a45e2b8366a91c4d07f1e8b2355ac6e90d4137b8f02e6c95ad1384b67")
@@ -123,6 +124,20 @@ def test_the_newest_active_key_signs():
 	assert signer_of([dataclasses.replace(new, retired_at=NOW), old], "token", NOW) is old
 	assert signer_of(keys, "publication", NOW) is None
 	assert signer_of([dataclasses.replace(new, private_wrapped=None)], "token", NOW) is None
+
+
+def test_a_key_verifies_as_long_as_something_it_signed_is_good():
+	day = timedelta(days=1)
+	first, second, third = (
+		SigningKey.generate(ROOT, "token", NOW + number * day) for number in range(3)
+	)
+	keys, lifetime = [third, first, second], timedelta(minutes=13)
+	assert verifying(keys, NOW + day, lifetime) == [first, second, third]
+	assert verifying(keys, NOW + day + lifetime, lifetime) == [second, third]
+	last = NOW + 2 * day + lifetime
+	assert verifying(keys, last - timedelta(microseconds=1), lifetime) == [second, third]
+	assert verifying(keys, last + 999 * day, lifetime) == [third]
+	assert verifying([], NOW, lifetime) == []
 
 
 def test_jwks_reads_in_a_foreign_library_and_holds_nothing_private():

@@ -27,6 +27,10 @@ app.add_typer(tenant_app, name="tenant")
 app.add_typer(user_app, name="user")
 app.add_typer(import_app, name="import")
 app.add_typer(audit_app, name="audit")
+keys_app = typer.Typer(
+	help="The keys that tokens, audit heads and publications are signed with.", no_args_is_help=True
+)
+app.add_typer(keys_app, name="keys")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -89,6 +93,39 @@ def doctor(as_json: Json = False) -> None:
 	from apg.cli.doctor import examine
 
 	raise typer.Exit(examine(as_json=as_json))
+
+
+@app.command()
+def backup(
+	file: Annotated[str, typer.Argument(help="Where to write it; must not be there yet.")],
+	as_json: Json = False,
+) -> None:
+	"""Writes database, files and witness of this moment to one file, while everything runs on.
+
+	The root secret is not in it: keep `secret` of APG_HOME (or APG_SECRET_KEY) at another place.
+	Without it contacts, signing keys and the passwords of the database's roles are lost.
+
+	Example: apg backup /backups/apg-monday.zip
+	"""
+	from apg.cli.backing_up import back_up
+
+	back_up(file, as_json=as_json)
+
+
+@app.command()
+def restore(
+	file: Annotated[str, typer.Argument(help="What apg backup has written.")],
+) -> None:
+	"""Fills an empty home and database from a backup, then verifies the trail and asks the doctor.
+
+	Needs the root secret that the backup was made under, in APG_SECRET_KEY or as `secret` in
+	APG_HOME. Exit code 0: all is back and nothing is to mend.
+
+	Example: APG_HOME=/srv/apg APG_SECRET_KEY=… apg restore /backups/apg-monday.zip
+	"""
+	from apg.cli.restoring import bring_back
+
+	raise typer.Exit(bring_back(file))
 
 
 @app.command()
@@ -223,6 +260,33 @@ def audit_verify(
 	from apg.cli.verifying import verify_audit
 
 	raise typer.Exit(verify_audit(tenant=tenant, witness=witness, as_json=as_json))
+
+
+@keys_app.command("list")
+def keys_list(as_json: Json = False) -> None:
+	"""Lists the signing keys of this installation, the newest of a purpose signs.
+
+	Example: apg keys list
+	"""
+	from apg.cli.keys import list_keys
+
+	list_keys(as_json=as_json)
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+	purpose: Annotated[str, typer.Argument(help="token, audit or publication.")],
+	as_json: Json = False,
+) -> None:
+	"""Adds a key that signs from now on; older ones go on verifying what they signed.
+
+	Tokens of the key before are good until they expire; heads and publications for ever.
+
+	Example: apg keys rotate token
+	"""
+	from apg.cli.keys import rotate_key
+
+	rotate_key(purpose, as_json=as_json)
 
 
 def main() -> None:

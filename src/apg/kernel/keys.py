@@ -14,7 +14,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
@@ -214,6 +214,20 @@ def signer_of(keys: Iterable[SigningKey], purpose: str, now: datetime) -> Signin
 		and (key.retired_at is None or now < key.retired_at)
 	]
 	return max(able, key=lambda key: (key.active_from, key.kid), default=None)
+
+
+def verifying(keys: Iterable[SigningKey], now: datetime, lifetime: timedelta) -> list[SigningKey]:
+	"""The keys that something may still be good under, oldest first.
+
+	`lifetime` is the longest that anything they sign is good: a key goes that long after the next
+	one of its purpose came. For what is good for ever, all keys stay, and nobody asks this.
+	"""
+	ordered = sorted(keys, key=lambda key: (key.active_from, key.kid))
+	return [
+		key
+		for key, next_one in zip(ordered, [*ordered[1:], None], strict=False)
+		if next_one is None or now < next_one.active_from + lifetime
+	]
 
 
 def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:

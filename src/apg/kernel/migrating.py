@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +121,25 @@ def migrate(url: str, composition: Composition, root: RootKey) -> list[str]:
 			done.extend(_upgrade(connection, history))
 	engine.dispose()
 	return done
+
+
+def prepare_empty(url: str, root: RootKey) -> None:
+	"""Roles, extensions and rights in a database that is to be filled from a backup."""
+	engine = admin_engine(url)
+	with _reaching(url), engine.connect() as connection:
+		check_server(connection)
+		_prepare(connection, root)
+	engine.dispose()
+
+
+def unknown_steps(composition: Composition, versions: Mapping[str, str]) -> list[str]:
+	"""Where histories stand at steps that this code does not have; those it lacks are passed by."""
+	return [
+		f"{history.short} at {stands}"
+		for history in histories(composition)
+		if (stands := versions.get(history.short))
+		and stands not in {step.revision for step in history.script().walk_revisions()}
+	]
 
 
 def _is_current(connection: Connection, composition: Composition, root: RootKey) -> bool:

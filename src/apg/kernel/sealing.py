@@ -253,6 +253,20 @@ class Witness:
 			with self._locked(), open(self.path, "r+b") as file:
 				self._read(file)
 
+	def held(self) -> Iterator[tuple[str, BinaryIO, int]]:
+		"""Name, open file and length of each file as they stand now, the oldest first.
+
+		What is added later lies behind those lengths; a file that is put aside stays open.
+		"""
+		if not self.path.exists():
+			return
+		with self._locked(), open(self.path, "r+b") as file:
+			self._read(file)
+			found = [(one.name, one.open("rb")) for one in witness_files(self.path)]
+			sizes = [os.fstat(one.fileno()).st_size for _name, one in found]
+		for (name, one), size in zip(found, sizes, strict=True):
+			yield name, one, size
+
 	def _locked(self) -> BinaryIO:
 		held = open(self.path.with_name(".lock"), "ab", opener=_private)  # noqa: SIM115
 		fcntl.flock(held, fcntl.LOCK_EX)

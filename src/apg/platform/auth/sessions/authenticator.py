@@ -6,21 +6,32 @@ import hmac
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from apg.kernel import signing
 from apg.kernel.errors import PermissionDenied, Unauthenticated, Unavailable
-from apg.kernel.keys import Purpose, SigningKey, SigningPurpose, jwks, signer_of
+from apg.kernel.keys import Purpose, SigningKey, SigningPurpose, jwks, signer_of, verifying
 from apg.kernel.principal import Credential, Principal, Session
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.texts import _
-from apg.kernel.tokens import AccessClaims, TokenIssuer, TokenProblem, TokenVerifier, secret_hash
+from apg.kernel.tokens import (
+	LEEWAY_SECONDS,
+	AccessClaims,
+	TokenIssuer,
+	TokenProblem,
+	TokenVerifier,
+	secret_hash,
+)
 from apg.kernel.web.authentication import SAFE, scope_of_moment
 from apg.platform.auth.sessions.facts import Facts, Remembered, ask, load_facts, narrowed
 from apg.platform.auth.settings import AuthSettings
+
+# How long after a rotation some process may still sign with the key before; they look each 30 s.
+TAKEN_UP = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class Sessions:
 		self._opened: Remembered[bool | None] = Remembered(settings.facts_seconds)
 		self._csrf = runtime.root_key.derive(Purpose.CSRF)
 		self._keys_read_at = 0.0
+		minutes = timedelta(minutes=runtime.settings.access_token_minutes)
+		self._lifetime = minutes + timedelta(seconds=LEEWAY_SECONDS) + TAKEN_UP
 		self.seen_at = time.monotonic()
 		self.seen_sessions: set[str] = set()
 		self.seen_keys: set[str] = set()
@@ -65,8 +78,8 @@ class Sessions:
 	# -- keys ---------------------------------------------------------------------------------
 
 	def use_keys(self, keys: Sequence[SigningKey]) -> None:
-		"""Verifies under all of these from now on, and signs with the newest."""
-		self.keys = tuple(keys)
+		"""Verifies from now on under those that tokens may still name, and signs with the newest."""
+		self.keys = tuple(verifying(keys, utc_now(), self._lifetime))
 		where = {"issuer": self.issuer_name, "audience": self.settings.audience}
 		self._verifier = TokenVerifier(self.keys, **where)
 		signer = signer_of(self.keys, SigningPurpose.TOKEN, utc_now())
@@ -81,7 +94,8 @@ class Sessions:
 		self._keys_read_at = time.monotonic()
 		async with self.runtime.engine.connect() as connection:
 			keys = await signing.load_keys(connection, SigningPurpose.TOKEN, self.runtime.root_key)
-		if [key.kid for key in keys] != [key.kid for key in self.keys]:
+		living = verifying(keys, utc_now(), self._lifetime)
+		if [key.kid for key in living] != [key.kid for key in self.keys]:
 			self.use_keys(keys)
 
 	def jwks(self) -> dict[str, list[dict[str, str]]]:
