@@ -90,6 +90,7 @@ PRIVILEGED_FUNCTIONS: dict[str, str] = {
 	"own_secrets": "the bound person's own hash and second factor",
 	"auth_seen": "when sessions and keys were last used, in one statement a minute",
 	"user_erase": "forgets a person in every tenant; own or at home",
+	"notifications_forget": "letters and messages go with the account, in every tenant",
 	"administrators_left": "counts behind a lock, so that two removals see each other",
 	"administrator_stays": "refuses to leave a tenant without an administrator",
 	"auth_epoch_raise": "tells every process to read a person or tenant again",

@@ -11,8 +11,10 @@ import pytest
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import text
 
 from apg.kernel import passwords
+from apg.kernel.migrating import admin_engine
 from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
@@ -150,3 +152,25 @@ async def browser(app: FastAPI) -> AsyncIterator[Browser]:
 	transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 	async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
 		yield Browser(client)
+
+
+def rows_naming(world: World, mark: str) -> set[str]:
+	"""The tables with a row that shows the text in any column, as text or as bytes."""
+	engine = admin_engine(world.runtime.settings.database_admin_url)
+	found: set[str] = set()
+	with engine.connect() as connection:
+		tables = connection.execute(
+			text(
+				"select relname from pg_class where relnamespace = 'public'::regnamespace "
+				"and relkind = 'r' order by 1"
+			)
+		).scalars()
+		for table in tables.all():
+			shown = text(
+				f'select 1 from "{table}" r where r::text like :m or r::text like :h limit 1'
+			)
+			values = {"m": f"%{mark}%", "h": f"%{mark.encode().hex()}%"}
+			if connection.execute(shown, values).first():
+				found.add(table)
+	engine.dispose()
+	return found

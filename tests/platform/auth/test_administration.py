@@ -173,36 +173,6 @@ async def test_personal_values_never_reach_the_trail(api: httpx.AsyncClient, wor
 	assert not [entry for entry in entries if "argon2" in str(entry)]
 
 
-async def test_erasing_leaves_the_id_and_nothing_else(api: httpx.AsyncClient, world: World) -> None:
-	mark = f"mark{secrets.token_hex(6)}"
-	system = Principal.system(world.alice.tenant_id)
-	async with open_work(world.runtime, system, action="tests", origin="cli") as work:
-		user = await users.add_user(
-			work,
-			f"{mark}@example.org",
-			password_hash=None,
-			display_name=mark,
-			email=f"{mark}@x.org",
-		)
-		await users.join(work, user.id, ["integrator"])
-	erased = await api.post(f"/api/v1/users/{user.id}/erase", headers=world.alice.headers)
-	assert erased.status_code == 204, erased.text
-	tables = rows(
-		world,
-		"select table_name from information_schema.tables where table_schema = 'public' "
-		"and table_type = 'BASE TABLE'",
-	)
-	for (table,) in tables:
-		found = rows(
-			world, f'select 1 from "{table}" r where r::text like :m limit 1', m=f"%{mark}%"
-		)
-		assert found == [], table
-	kept = rows(world, "select id::text, username, is_active from users where id = :i", i=user.id)
-	assert kept == [(user.id, f"erased-{user.id}", False)]
-	gone = await api.get(f"/api/v1/users/{user.id}", headers=world.alice.headers)
-	assert gone.status_code == 404
-
-
 async def test_who_left_comes_back_with_nothing_of_before(
 	api: httpx.AsyncClient, world: World
 ) -> None:

@@ -15,7 +15,7 @@ class ApiKey(TenantOwned, Base):
 
 	__tablename__ = "api_keys"
 	__human__ = "API key"
-	__protect__ = Protect(redact=("secret_hash",), app="insert, update, delete")
+	__protect__ = Protect(redact=("secret_hash", "name"), app="insert, update, delete")
 
 	user_id: Mapped[Id] = mapped_column(id_type, index=True)
 	name: Mapped[str] = mapped_column()
