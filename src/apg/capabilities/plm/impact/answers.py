@@ -150,9 +150,9 @@ async def _end_items(
 def _figure(row: ImpactFigure) -> dict[str, Any]:
 	return {
 		"unit": row.unit,
-		"before": row.before,
-		"after": row.after,
-		"delta": row.delta,
+		"before": plain(row.before),
+		"after": plain(row.after),
+		"delta": plain(row.delta),
 		"percent": percent(row.before, row.delta),
 		"before_word": row.before_word,
 		"after_word": row.after_word,
@@ -166,6 +166,13 @@ def _figure(row: ImpactFigure) -> dict[str, Any]:
 	}
 
 
+def plain(value: Decimal | None) -> Decimal | None:
+	"""The same number without the zeros that say nothing."""
+	if value is None:
+		return None
+	return value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize()
+
+
 def percent(before: Decimal | None, delta: Decimal | None) -> Decimal | None:
 	"""The difference in hundredths of what was before; None where there was nothing."""
 	if not before or delta is None:
@@ -177,18 +184,18 @@ def _line(
 	row: dict[str, Any], names: dict[str, dict[str, Any]], shown: Sequence[str]
 ) -> dict[str, Any]:
 	quantities = {
-		name: None if row[name] is None else Decimal(row[name])
+		name: None if row[name] is None else plain(Decimal(row[name]))
 		for name in ("quantity_before", "quantity_after")
 	}
 	return row | {
 		**quantities,
 		"deltas": {
-			name: Decimal(value)
+			name: plain(Decimal(value))
 			for name, value in row["deltas"].items()
 			if name in shown and Decimal(value) != 0
 		},
 		"amounts": [
-			{"product": names[one], "amount": Decimal(amount)}
+			{"product": names[one], "amount": plain(Decimal(amount))}
 			for one, amount in row["amounts"].items()
 			if one in names
 		],

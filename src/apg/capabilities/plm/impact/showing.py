@@ -47,7 +47,7 @@ def numbers(impact: dict[str, Any]) -> list[dict[str, Any]]:
 			one |= {"tone": STANDINGS[held["after"]], "changed": held["before"] != held["after"]}
 		else:
 			one |= {
-				"delta": None if held["delta"] is None else Decimal(held["delta"]),
+				"delta": None if held["delta"] is None else answers.plain(Decimal(held["delta"])),
 				"before": None if held["before"] is None else Decimal(held["before"]),
 				"after": None if held["after"] is None else Decimal(held["after"]),
 				"currency": held["unit"] if name == "cost" else "",
@@ -77,8 +77,8 @@ def steps(impact: dict[str, Any], product_id: str, metric: str) -> list[dict[str
 		)
 		if each is None or amount is None:
 			continue
-		value = Decimal(each) * Decimal(amount)
-		found.append(row | {"each": Decimal(each), "amount": Decimal(amount), "value": value})
+		value = answers.plain(each * amount)
+		found.append(row | {"each": each, "amount": amount, "value": value})
 	found.sort(key=lambda row: -abs(row["value"]))
 	return found
 
