@@ -95,8 +95,11 @@ async def test_deltas_as_counted_by_hand(plant: Company, background: Tasks):
 	# The same as two roll-ups of the product page.
 	before = (await author.get("pump", "/rollup")).data
 	assert before["cost"]["total"] == 24
-	# Without carbon capability nothing is said to be zero.
-	assert "co2e" not in pump or "co2e" not in impact["absent"]
+	# Carbon is for who may see it; nobody recorded a material, and that is named, not a zero.
+	assert impact["absent"] == {"co2e": "You may not see carbon figures."}
+	seen = by_number(await plant.admin.seen(change, "/impact"))["N-pump"]["co2e"]
+	assert (seen["before"], seen["after"], seen["delta"], seen["certain"]) == (None,) * 3 + (False,)
+	assert (seen["missing_before"], seen["missing_after"]) == (2, 3)
 
 
 async def test_what_is_missing_is_named_and_never_counts_as_nothing(

@@ -104,7 +104,7 @@ def _absent(work: Work) -> dict[str, str]:
 	if not work.port(ItemCarbon).shown(work):
 		found["co2e"] = (
 			_("You may not see carbon figures.")
-			if "sustainability_esg_management" in work.principal.enabled
+			if "esg" in work.principal.enabled
 			else _("Sustainability is switched off, so there are no carbon figures.")
 		)
 	return found
