@@ -43,7 +43,7 @@ def prepare_home(settings: Settings) -> Path:
 	from apg.embedded.state import prepare_home as prepare
 
 	home = settings.home.expanduser().absolute()
-	if (home / RESTORING).exists():
+	if os.path.exists(home / RESTORING):  # False too where the folder is closed to us
 		raise Failure(
 			f"A restore into {home} was broken off, so it holds half an installation.",
 			"Remove all but its file `secret` (and empty the database of APG_DATABASE_URL), then run "
