@@ -15,6 +15,8 @@ from apg.cli.explaining import free_bytes
 from apg.cli.findings import Finding, bad, note, ok
 from apg.cli.home import installation
 from apg.cli.output import show
+from apg.kernel.composition import Composition
+from apg.kernel.retention import classes
 from apg.kernel.settings import UNUSED, Settings
 
 if TYPE_CHECKING:
@@ -81,7 +83,18 @@ def _of_composition(settings: Settings) -> list[Finding]:
 		found.append(bad("left out", f"{name}: {' '.join(problems)}", "mend or remove it"))
 	for name, extra in telemetry.lacking(settings):
 		found.append(bad(name, "is set and what it needs is not installed", f"install {extra}"))
-	return [*found, *unused(os.environ)]
+	return [*found, *_retention(settings, whole), *unused(os.environ)]
+
+
+def _retention(settings: Settings, whole: Composition) -> list[Finding]:
+	"""What is kept for a number of days only; a class that nobody declares keeps nothing shorter."""
+	known = classes(whole)
+	return [
+		ok("retention", f"{name}: {days} days")
+		if name in known
+		else bad("retention", f"no class {name}", f"name one of {', '.join(sorted(known))}")
+		for name, days in sorted(settings.retention_days.items())
+	]
 
 
 def unused(environ: Mapping[str, str]) -> list[Finding]:

@@ -97,6 +97,16 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class Retained:
+	"""A class of business data that an operator may keep for a number of days: rows of a table
+	that nothing refers to, counted from the column `after`."""
+
+	name: str
+	table: str
+	after: str
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheck:
 	"""A real check: it returns status, message and details, and never an exception's text."""
 
@@ -134,6 +144,7 @@ class Capability:
 	loops: tuple["Loop", ...] = ()
 	ports: Mapping[type[Any], Any] = field(default_factory=dict[type[Any], Any])
 	health: tuple[HealthCheck, ...] = ()
+	retained: tuple[Retained, ...] = ()
 	home: tuple[HomeCard, ...] = ()
 	searches: tuple[SearchProvider, ...] = ()
 	settings: type["CapabilitySettings"] | None = None

@@ -1,7 +1,7 @@
 """Settings of the platform, read once from the environment (prefix APG_)."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -77,6 +77,9 @@ class Settings(BaseSettings):
 	body_limit: int = 1_000_000
 	file_limits: dict[str, int] = Field(default_factory=dict[str, int])
 	storage_quota: int = 20_000_000_000
+	retention_days: dict[str, Annotated[int, Field(ge=30)]] = Field(
+		default_factory=dict[str, Annotated[int, Field(ge=30)]]
+	)
 	access_token_minutes: int = 10
 	refresh_token_days: int = 14
 	session_hours: int = 12

@@ -21,7 +21,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import DBAPIError
 
-from apg.kernel import growth, uploads
+from apg.kernel import growth, retention, uploads
 from apg.kernel.errors import PermissionDenied, Unauthenticated
 from apg.kernel.events import GiveUp, Retry, backoff
 from apg.kernel.principal import Principal
@@ -125,8 +125,15 @@ class TaskWorker:
 			for capability in composition.capabilities
 			for task in capability.tasks
 		]
-		self.tasks = {task.name: task for task in (*growth.TASKS, *uploads.TASKS, *owned)}
-		self.schedules = (*growth.SCHEDULES, *uploads.SCHEDULES, *composition.schedules)
+		self.tasks = {
+			task.name: task for task in (*growth.TASKS, *uploads.TASKS, *retention.TASKS, *owned)
+		}
+		self.schedules = (
+			*growth.SCHEDULES,
+			*uploads.SCHEDULES,
+			*retention.SCHEDULES,
+			*composition.schedules,
+		)
 		self.queue = procrastinate.App(
 			connector=procrastinate.PsycopgConnector(
 				conninfo=database_url, min_size=1, max_size=concurrency + 1, timeout=10

@@ -32,7 +32,7 @@ from apg.capabilities.esg.sites import api as sites_api
 from apg.capabilities.esg.sites import views as sites_views
 from apg.contracts import esg as contract
 from apg.contracts import plm
-from apg.kernel.capability import Api, Capability, Pages
+from apg.kernel.capability import Api, Capability, Pages, Retained
 from apg.kernel.events import on
 
 capability = Capability(
@@ -137,6 +137,7 @@ capability = Capability(
 		calculations.calculate,
 		footprint_tasks.record_footprint,
 	),
+	retained=(Retained("measurements", "esg_measurements", "measurement_date"),),
 	ports={contract.ItemCarbon: ItemCarbonOfEsg()},
 	health=health.CHECKS,
 	observe=health.observe,
