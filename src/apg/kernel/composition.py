@@ -58,6 +58,14 @@ class Composition:
 	def schedules(self) -> tuple[Schedule, ...]:
 		return tuple(s for c in self.capabilities for s in c.schedules)
 
+	def task(self, name: str) -> Task:
+		"""The task of a name. Raises LookupError."""
+		for capability in self.capabilities:
+			for one in capability.tasks:
+				if one.name == name:
+					return one
+		raise LookupError(f"no capability has a task {name}")
+
 	@property
 	def always_on(self) -> frozenset[str]:
 		return frozenset(c.short for c in self.capabilities if c.always_on)

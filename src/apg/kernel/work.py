@@ -222,9 +222,13 @@ class Work:
 		"""Appends to the log in this very transaction; rolled back, it never existed."""
 		self._events.append(event)
 
-	def enqueue(self, task: "Task", **ids: Any) -> None:
-		"""A task that runs after this transaction commits, or never existed."""
-		self._tasks.append((task, ids))
+	def enqueue(self, task: "Task | str", **ids: Any) -> None:
+		"""A task that runs after this transaction commits, or never existed.
+
+		A service says it by its name: tasks stand above services.
+		"""
+		known = self.runtime.composition.task(task) if isinstance(task, str) else task
+		self._tasks.append((known, ids))
 
 	def after_commit(self, call: Callable[[], Awaitable[None]]) -> None:
 		"""Something in this process to forget or to hint once the commit stands; never an effect."""

@@ -9,6 +9,7 @@ from apg.capabilities.plm.changes import api as changes_api
 from apg.capabilities.plm.changes import item_views, rules_api, rules_views
 from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.changes import views as changes_views
+from apg.capabilities.plm.changes.assessment import Assessment
 from apg.capabilities.plm.classes import api as classes_api
 from apg.capabilities.plm.classes import views as classes_views
 from apg.capabilities.plm.compliance import api as compliance_api
@@ -18,8 +19,10 @@ from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.effectivity import views as effectivity_views
 from apg.capabilities.plm.health import api as health_api
 from apg.capabilities.plm.health import service as health
+from apg.capabilities.plm.impact import api as impact_api
 from apg.capabilities.plm.impact import jobs as impact_jobs
 from apg.capabilities.plm.impact import views as impact_views
+from apg.capabilities.plm.impact.assessing import AssessmentOfImpact
 from apg.capabilities.plm.imports import api as imports_api
 from apg.capabilities.plm.imports import tasks as imports_tasks
 from apg.capabilities.plm.imports import views as imports_views
@@ -91,6 +94,7 @@ capability = Capability(
 				suppliers_api.router,
 				imports_api.router,
 				changes_api.router,
+				impact_api.router,
 				rules_api.router,
 				policies_api.router,
 				compliance_api.router,
@@ -159,7 +163,11 @@ capability = Capability(
 		every("20 6 * * *", compliance_jobs.remind),
 	),
 	on_enabled=starting.start,
-	ports={contract.Structures: StructuresOfPlm(), contract.Contents: ContentsOfPlm()},
+	ports={
+		contract.Structures: StructuresOfPlm(),
+		contract.Contents: ContentsOfPlm(),
+		Assessment: AssessmentOfImpact(),
+	},
 	health=health.CHECKS,
 	settings=PlmSettings,
 	migrations="migrations",

@@ -1,6 +1,5 @@
 """`/api/v1/esg/activities` and `/api/v1/esg/source-documents` for programs."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Query, Request, Response, UploadFile
@@ -26,9 +25,7 @@ from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.wire import IdText, Moment
 from apg.kernel.work import Work
 
-UPLOAD = 50_000_000
 BATCH = 10_000_000
-CHUNK = 256 * 1024
 router = Router(prefix="/activities", tags=["ESG activities"])
 documents = Router(prefix="/source-documents", tags=["ESG activities"])
 Reading = Annotated[Work, allow(may.ACTIVITIES_READ)]
@@ -38,7 +35,9 @@ Updating = Annotated[Work, allow(may.ACTIVITIES_UPDATE)]
 Approving = Annotated[Work, allow(may.ACTIVITIES_APPROVE)]
 Uploading = Annotated[
 	Work,
-	allow(may.ACTIVITIES_CREATE, body_limit=UPLOAD + 100_000, form=True, rate_class="bulk"),
+	allow(
+		may.ACTIVITIES_CREATE, body_limit=evidence.UPLOAD + 100_000, form=True, rate_class="bulk"
+	),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
@@ -196,7 +195,7 @@ async def create_document(
 	file: Annotated[UploadFile, File(description="PDF, picture, table or text")],
 ) -> Response:
 	"""The same content is one document: handed in again, the first one is answered, with 200."""
-	document, is_new = await evidence.take(work, pieces(file), file.filename or "file")
+	document, is_new = await evidence.take(work, evidence.pieces(file), file.filename or "file")
 	headers = {"Location": f"/api/v1/esg/source-documents/{document.id}"}
 	found = await evidence.read(work, document.id)
 	return bare(work, found, status=201 if is_new else 200, headers=headers)
@@ -205,9 +204,3 @@ async def create_document(
 @documents.get("/{document_id}", response_model=DocumentOut, summary="Read a source document")
 async def read_document(document_id: str, work: Reading) -> Response:
 	return bare(work, await evidence.read(work, document_id))
-
-
-async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
-	"""The upload chunk by chunk."""
-	while chunk := await file.read(CHUNK):
-		yield chunk

@@ -1,6 +1,7 @@
 """Source documents: the files that prove records, kept by the hash of their content."""
 
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from sqlalchemy import select
 
@@ -12,7 +13,21 @@ from apg.kernel.json_rows import One, Page
 from apg.kernel.uploads import Kind
 from apg.kernel.work import Work
 
+UPLOAD = 50_000_000
+CHUNK = 256 * 1024
 KINDS = frozenset({Kind.PDF, Kind.PNG, Kind.JPEG, Kind.TEXT, Kind.XLSX, Kind.JSON, Kind.XML})
+
+
+class Readable(Protocol):
+	"""An upload as the framework hands it over."""
+
+	async def read(self, size: int) -> bytes: ...
+
+
+async def pieces(file: Readable) -> AsyncIterator[bytes]:
+	"""The upload chunk by chunk."""
+	while chunk := await file.read(CHUNK):
+		yield chunk
 
 
 async def take(

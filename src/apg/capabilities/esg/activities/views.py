@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 
 from apg.capabilities.esg import permissions as may
 from apg.capabilities.esg.activities import evidence, forms, service
-from apg.capabilities.esg.activities.api import UPLOAD, pieces
+from apg.capabilities.esg.activities.evidence import UPLOAD, pieces
 from apg.capabilities.esg.activities.schemas import ActivityCorrection, ActivityIn, Withdrawal
 from apg.capabilities.esg.shared import activity_words as words
 from apg.capabilities.esg.shared.activity_words import MOVES, Quality, State

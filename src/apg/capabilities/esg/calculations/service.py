@@ -23,7 +23,6 @@ from apg.kernel.database import load_json
 from apg.kernel.errors import NotFound
 from apg.kernel.json_rows import One, Page
 from apg.kernel.stamps import is_id, utc_now
-from apg.kernel.tasks import Task
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
@@ -75,22 +74,12 @@ async def _begin(work: Work, run: CalculationRun) -> CalculationRun:
 	work.add(run)
 	await work.flush()
 	if run.record_count > DIRECT:
-		work.enqueue(_task(work), run_id=run.id)
+		work.enqueue(CALCULATE_TASK, run_id=run.id)
 		return run
 	while await running.advance(work, run):
 		pass
 	await running.finish(work, run)
 	return run
-
-
-def _task(work: Work) -> Task:
-	# Tasks stand above services; the composition knows them by name.
-	return next(
-		one
-		for capability in work.runtime.composition.capabilities
-		for one in capability.tasks
-		if one.name == CALCULATE_TASK
-	)
 
 
 async def _count(work: Work, run: CalculationRun) -> int:

@@ -61,17 +61,6 @@ def progress_key(import_id: str) -> str:
 	return f"{reading.KEY}{import_id}"
 
 
-def _enqueue(work: Work, name: str, import_id: str) -> None:
-	# Tasks stand above services; the composition knows them by name.
-	found = (
-		task
-		for capability in work.runtime.composition.capabilities
-		for task in capability.tasks
-		if task.name == name
-	)
-	work.enqueue(next(found), import_id=import_id)
-
-
 async def create(
 	work: Work, file_name: str, pieces: AsyncIterator[bytes], options: ImportOptions
 ) -> FactorImport:
@@ -94,7 +83,7 @@ async def create(
 	if file.size <= SMALL:
 		await examine(work, held)
 	else:
-		_enqueue(work, CHECK_TASK, held.id)
+		work.enqueue(CHECK_TASK, import_id=held.id)
 	return held
 
 
@@ -236,7 +225,7 @@ async def accept(work: Work, import_id: str) -> FactorImport:
 		await take(work, held)
 	else:
 		held.state = ImportState.RUNNING
-		_enqueue(work, TAKE_TASK, held.id)
+		work.enqueue(TAKE_TASK, import_id=held.id)
 	return held
 
 

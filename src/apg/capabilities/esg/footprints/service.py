@@ -54,7 +54,7 @@ async def create(work: Work, asked: FootprintIn) -> Footprint | str:
 	if snapshot is not None and len(snapshot.revision_ids) > AT_ONCE:
 		footprint_id = new_id()
 		work.enqueue(
-			_task(work),
+			TASK,
 			footprint_id=footprint_id,
 			revision_id=content.revision_id,
 			view=str(asked.view),
@@ -64,16 +64,6 @@ async def create(work: Work, asked: FootprintIn) -> Footprint | str:
 		return footprint_id
 	made = await compute(work, content.revision_id, asked.view, on=asked.day, gwp_set=asked.gwp_set)
 	return await put_on_record(work, made)
-
-
-def _task(work: Work) -> Any:
-	# Tasks stand above services; the composition knows them by name.
-	return next(
-		task
-		for capability in work.runtime.composition.capabilities
-		for task in capability.tasks
-		if task.name == TASK
-	)
 
 
 def progress_key(footprint_id: str) -> str:

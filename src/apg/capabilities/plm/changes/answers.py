@@ -8,7 +8,6 @@ from apg.capabilities.plm.changes import history as trail
 from apg.capabilities.plm.changes import package, reading, service
 from apg.capabilities.plm.changes import redline as lines
 from apg.capabilities.plm.changes.models import ChangeComment, ChangeItem
-from apg.capabilities.plm.impact import answers as impacts
 from apg.kernel.json_rows import One
 from apg.kernel.work import Work
 
@@ -31,11 +30,6 @@ async def redline(work: Work, change_id: str, *, offset: int, limit: int) -> dic
 	change = await service.found(work, change_id)
 	every = await package.items_of(work, change_id)
 	return await lines.of_change(work, change, every, offset=offset, limit=limit)
-
-
-async def impact(work: Work, change_id: str) -> dict[str, Any]:
-	"""What the change does to the products above it, for its package. Raises ChangeNotFound."""
-	return await impacts.of_change(work, await service.found(work, change_id))
 
 
 async def approvals(work: Work, change_id: str) -> bytes:

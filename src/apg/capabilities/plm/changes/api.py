@@ -29,7 +29,6 @@ from apg.capabilities.plm.changes.schemas import (
 	ReplacementOut,
 	StageOut,
 )
-from apg.capabilities.plm.impact.schemas import ImpactOut
 from apg.kernel.texts import _
 from apg.kernel.web.envelopes import Ok, OkPage, ok, ok_page
 from apg.kernel.web.guarded_route import Router, allow
@@ -224,11 +223,6 @@ async def read_redline(
 	limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> Response:
 	return ok(work, await answers.redline(work, change_id, offset=offset, limit=limit))
-
-
-@router.get("/{change_id}/impact", response_model=Ok[ImpactOut], summary="What it does above")
-async def read_impact(change_id: Id, work: Reading) -> Response:
-	return ok(work, await answers.impact(work, change_id))
 
 
 @router.get("/{change_id}/approvals", response_model=Ok[list[StageOut]], summary="Who decides")

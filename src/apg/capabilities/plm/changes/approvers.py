@@ -8,9 +8,9 @@ from decimal import Decimal
 from sqlalchemy import any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from apg.capabilities.plm.changes.assessment import Assessment
 from apg.capabilities.plm.changes.models import Absence, ApprovalRule, Change
 from apg.capabilities.plm.permissions import CHANGES_APPROVE
-from apg.capabilities.plm.policies import enforcing
 from apg.capabilities.plm.products.service import default_currency
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.shared import approval_rules as rules
@@ -140,7 +140,7 @@ async def asked_of(work: Work, change: Change) -> tuple[list[Asked], list[Proble
 		)
 		for name in (rules.fast_track_obstacles(facts) if change.track == "fast" else ())
 	]
-	stages, refused = await enforcing.consequences(work, change)
+	stages, refused = await work.port(Assessment).consequences(work, change)
 	problems += refused
 	by_rules = rules.required(await active_rules(work), facts, threshold(work))
 	needed = sorted([*by_rules, *stages], key=lambda each: each[0].step)

@@ -3,10 +3,10 @@
 from sqlalchemy import func, select
 
 from apg.capabilities.plm.changes import affected, package, releasing, telling
+from apg.capabilities.plm.changes.assessment import Assessment
 from apg.capabilities.plm.changes.models import Change
 from apg.capabilities.plm.changes.schemas import ChangeIn, ImplementIn, NoteIn
 from apg.capabilities.plm.changes.service import create, held, say
-from apg.capabilities.plm.policies import enforcing
 from apg.capabilities.plm.shared.change_states import ChangeAction, ChangeKind, ChangeStatus
 from apg.contracts.changes import ChangeClosed, ChangeImplemented
 from apg.kernel.errors import Conflict, Problem
@@ -32,7 +32,7 @@ async def implement(work: Work, change_id: str, given: ImplementIn) -> Change:
 		change.refused = None
 		await say(work, change, given.comments)
 		return change
-	await enforcing.refuse_blocked(work, change)
+	await work.port(Assessment).refuse_blocked(work, change)
 	released = await releasing.release(work, change)
 	change.move(ChangeAction.IMPLEMENT, ChangeStatus.IMPLEMENTED)
 	change.implemented_at = utc_now()

@@ -13,8 +13,10 @@ from apg.capabilities.plm.shared.change_states import ChangeStatus
 from apg.capabilities.plm.shared.content_hash import content_hash
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.contracts.changes import ChangePackageEdited
+from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 
+REFRESH_TASK = "plm.changes.refresh_package"
 # Fields of the change that are part of what is decided; when it is due and who minds it are not.
 DECIDED = (
 	"kind",
@@ -103,9 +105,6 @@ async def refresh(work: Work, change: Change) -> bool:
 async def touched(work: Work, change: Change) -> None:
 	"""Something of a draft changed: its version moves, and its hash is computed in a task, because
 	an order of fifty thousand lines takes a second."""
-	from apg.capabilities.plm.changes.tasks import refresh_package
-	from apg.kernel.stamps import utc_now
-
 	change.updated_at = utc_now()
 	if change.status == ChangeStatus.DRAFT:
-		work.enqueue(refresh_package, change_id=change.id)
+		work.enqueue(REFRESH_TASK, change_id=change.id)

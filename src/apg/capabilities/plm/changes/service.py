@@ -15,6 +15,7 @@ from apg.capabilities.plm.changes import (
 	replacing,
 	telling,
 )
+from apg.capabilities.plm.changes.assessment import Assessment
 from apg.capabilities.plm.changes.models import (
 	Change,
 	ChangeComment,
@@ -37,7 +38,6 @@ from apg.capabilities.plm.changes.schemas import (
 from apg.capabilities.plm.changes.submission import NotSubmittable
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.permissions import CHANGES_IMPLEMENT
-from apg.capabilities.plm.policies import enforcing
 from apg.capabilities.plm.products.service import check_identity, default_currency
 from apg.capabilities.plm.revisions import moves
 from apg.capabilities.plm.shared.change_states import (
@@ -352,7 +352,7 @@ async def approve(work: Work, change_id: str, given: ApproveIn) -> Change:
 	"""The caller's signature under the package. Raises as approvals.decide, and ChangeNotOpen."""
 	change = await held(work, change_id)
 	change.check(ChangeAction.APPROVE)
-	await enforcing.refuse_blocked(work, change)
+	await work.port(Assessment).refuse_blocked(work, change)
 	complete = await approvals.decide(
 		work,
 		change,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REMIND_BEFORE = timedelta(days=1)
 
 
-@task(key="{change_id}", name="plm.changes.refresh_package")
+@task(key="{change_id}", name=package.REFRESH_TASK)
 async def refresh_package(work: Work, change_id: str) -> None:
 	"""The hash of what a draft would do now; whoever calculates with it is told."""
 	try:

@@ -14,6 +14,7 @@ from apg.capabilities.plm.changes import (
 	listing,
 	service,
 )
+from apg.capabilities.plm.changes.assessment import Assessment
 from apg.capabilities.plm.changes.schemas import (
 	ApproveIn,
 	ChangeIn,
@@ -24,7 +25,6 @@ from apg.capabilities.plm.changes.schemas import (
 	NoteIn,
 	RejectIn,
 )
-from apg.capabilities.plm.impact import showing
 from apg.capabilities.plm.products import framing as products
 from apg.capabilities.plm.shared.change_states import (
 	ChangeKind,
@@ -263,7 +263,7 @@ async def _tab(work: Work, change_id: str, tab: str) -> dict[str, Any]:
 				"decisions": _choices(Disposition),
 			}
 		case "impact":
-			return await showing.context_of(work, change_id)
+			return await work.port(Assessment).shown(work, change_id)
 		case "approvals":
 			rows = load_json(await answers.approvals(work, change_id))
 			people = {one["user_id"] for row in rows for one in row["approvals"]}

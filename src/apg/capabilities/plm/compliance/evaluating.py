@@ -14,6 +14,8 @@ from apg.capabilities.plm.structures.rollup import BOUGHT
 from apg.capabilities.plm.structures.snapshots import Snapshot
 from apg.kernel.work import Work
 
+# How a standing is shown: the tone of its mark.
+STANDINGS = {"compliant": "good", "exempt": "warn", "unknown": "warn", "non_compliant": "bad"}
 _REGULATIONS = """
 	select id::text, code, name, basis, list_version from plm_regulations
 	where is_active order by code

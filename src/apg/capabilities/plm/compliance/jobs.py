@@ -5,7 +5,6 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from apg.capabilities.plm.compliance.models import ComplianceRecord, Regulation
-from apg.capabilities.plm.impact import jobs as impact_jobs
 from apg.capabilities.plm.permissions import COMPLIANCE_UPDATE
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.contracts.identity import Identity
@@ -17,6 +16,7 @@ from apg.kernel.texts import _
 from apg.kernel.work import Work
 
 REMIND_DAYS = (90, 30)
+IMPACT = "plm.impact.renew"  # impact stands above compliance
 
 
 @task(name="plm.compliance.remind")
@@ -69,7 +69,7 @@ async def evaluate_again(work: Work, regulation_id: str) -> None:
 	found = await work.find(Regulation, regulation_id)
 	if found is None:
 		return
-	work.enqueue(impact_jobs.renew, cause="compliance")
+	work.enqueue(IMPACT, cause="compliance")
 	people = await work.port(Identity).members_with(work, COMPLIANCE_UPDATE)
 	messages = [
 		Message(
@@ -92,7 +92,7 @@ async def evaluate_again(work: Work, regulation_id: str) -> None:
 async def after_status(work: Work, event: ProductUpdated) -> None:
 	"""A status or a declaration is another one: open orders are looked at again."""
 	if "compliance_records" in event.fields:
-		work.enqueue(impact_jobs.renew, cause="compliance")
+		work.enqueue(IMPACT, cause="compliance")
 
 
 TASKS = (remind, evaluate_again)

@@ -6,9 +6,9 @@ from fastapi import Query, Request, Response
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.compliance import matrix, service
+from apg.capabilities.plm.compliance.evaluating import STANDINGS
 from apg.capabilities.plm.compliance.schemas import DeclarationIn, StatusIn
 from apg.capabilities.plm.compliance.seeding import seed_regulations
-from apg.capabilities.plm.impact.showing import STANDINGS
 from apg.capabilities.plm.products import framing as products
 from apg.capabilities.plm.shared.compliance_math import Basis
 from apg.kernel.database import load_json

@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from apg.capabilities.plm.changes.models import Change
-from apg.capabilities.plm.impact import service
+from apg.capabilities.plm.impact import firing, service
 from apg.capabilities.plm.impact.models import METRICS, Impact, ImpactFigure
 from apg.capabilities.plm.permissions import COSTS_READ
-from apg.capabilities.plm.policies import firing
 from apg.capabilities.plm.shared.change_states import ChangeKind
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.contracts.esg import ItemCarbon

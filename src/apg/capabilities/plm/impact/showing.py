@@ -4,11 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 from apg.capabilities.plm.changes import service as changes
+from apg.capabilities.plm.compliance.evaluating import STANDINGS
 from apg.capabilities.plm.impact import answers
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
-STANDINGS = {"compliant": "good", "exempt": "warn", "unknown": "warn", "non_compliant": "bad"}
 MOST_STEPS = 12
 
 

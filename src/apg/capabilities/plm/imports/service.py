@@ -44,17 +44,6 @@ _TAKEN = (ImportState.DONE, ImportState.RUNNING)
 PREVIEW_TASK, TAKE_OVER_TASK = "plm.imports.preview", "plm.imports.take_over"
 
 
-def _enqueue(work: Work, name: str, import_id: str) -> None:
-	# Tasks stand above services; the composition knows them by name.
-	found = (
-		task
-		for capability in work.runtime.composition.capabilities
-		for task in capability.tasks
-		if task.name == name
-	)
-	work.enqueue(next(found), import_id=import_id)
-
-
 def progress_key(import_id: str) -> str:
 	return f"plm-import-{import_id}"
 
@@ -88,7 +77,7 @@ async def create(
 	if await _is_small(work, made):
 		await preview(work, made)
 	else:
-		_enqueue(work, PREVIEW_TASK, made.id)
+		work.enqueue(PREVIEW_TASK, import_id=made.id)
 	return made
 
 
@@ -148,7 +137,7 @@ async def correct(work: Work, import_id: str, patch: ImportPatch) -> Import:
 		await preview(work, held)
 	else:
 		held.state = ImportState.UPLOADED
-		_enqueue(work, PREVIEW_TASK, held.id)
+		work.enqueue(PREVIEW_TASK, import_id=held.id)
 	return held
 
 
@@ -192,7 +181,7 @@ async def accept(work: Work, import_id: str) -> Import:
 		await take_over(work, held)
 	else:
 		held.state = ImportState.RUNNING
-		_enqueue(work, TAKE_OVER_TASK, held.id)
+		work.enqueue(TAKE_OVER_TASK, import_id=held.id)
 	return held
 
 

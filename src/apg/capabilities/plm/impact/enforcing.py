@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from apg.capabilities.plm.changes import package
 from apg.capabilities.plm.changes.models import Change
+from apg.capabilities.plm.impact import firing
 from apg.capabilities.plm.impact import service as impacts
-from apg.capabilities.plm.policies import firing
-from apg.capabilities.plm.policies.firing import Fired
+from apg.capabilities.plm.impact.firing import Fired
 from apg.capabilities.plm.shared.approval_rules import Rule
 from apg.capabilities.plm.shared.change_states import ChangeKind
 from apg.capabilities.plm.structures.plain_sql import mapped
