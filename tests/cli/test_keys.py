@@ -30,6 +30,16 @@ def listed(product: Product, purpose: str) -> list[tuple[str, str]]:
 	return [(row["key"], row["signs"]) for row in rows if row["purpose"] == purpose]
 
 
+def token_of(product: Product) -> str:
+	"""Signs in; where that was asked too often, it waits as it is told."""
+	for _attempt in range(20):
+		told = product.login().json()
+		if "access_token" in told:
+			return told["access_token"]
+		time.sleep(7)
+	raise AssertionError(told)
+
+
 @pytest.mark.slow
 def test_tokens_of_the_key_before_are_good_while_the_new_one_signs(product: Product) -> None:
 	old = product.login().json()["access_token"]
@@ -48,9 +58,9 @@ def test_tokens_of_the_key_before_are_good_while_the_new_one_signs(product: Prod
 		new = rotate(product, "token")
 		assert listed(product, "token") == [(key_of(old), "no"), (new, "yes")]
 		until = time.monotonic() + 90
-		while key_of(product.login().json()["access_token"]) != new:
+		while key_of(token_of(product)) != new:
 			assert time.monotonic() < until, "no process signs with the new key"
-			time.sleep(1)
+			time.sleep(7)  # an account may sign in ten times a minute
 		after = len(answers)
 		while len(answers) < after + 20 and reading.is_alive():
 			time.sleep(0.05)
@@ -66,7 +76,7 @@ def test_tokens_of_the_key_before_are_good_while_the_new_one_signs(product: Prod
 
 @pytest.mark.slow
 def test_heads_of_both_audit_keys_verify(product: Product) -> None:
-	headers = {"Authorization": f"Bearer {product.login().json()['access_token']}"}
+	headers = {"Authorization": f"Bearer {token_of(product)}"}
 	new = rotate(product, "audit")
 	before = listed(product, "audit")
 	assert (len(before), before[-1]) == (2, (new, "yes"))

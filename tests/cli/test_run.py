@@ -34,7 +34,7 @@ def test_ready_products_and_metrics_of_the_demo_company(product: Product) -> Non
 	assert httpx.get(f"{url}/ready", trust_env=False).status_code == 200
 	headers = {"Authorization": f"Bearer {product.login().json()['access_token']}"}
 	products = httpx.get(f"{url}/api/v1/plm/products", headers=headers, trust_env=False).json()
-	assert products["pagination"]["total_count"] == 414
+	assert products["pagination"]["total_count"] == 423
 	metrics = httpx.get(f"{url}/api/v1/esg/metrics", headers=headers, trust_env=False)
 	assert int(metrics.headers["x-total-count"]) == 8
 

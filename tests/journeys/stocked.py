@@ -23,18 +23,25 @@ SET = "inventree_demo_2024-02-28_parts_bom.json"
 # Answers of GET routes that are no page of their own: parts of one, files, ways elsewhere.
 PARTS = {
 	"/.well-known/jwks.json",
+	"/admin/audit/export",
+	"/admin/audit/{seq}/seal",
+	"/files/{sha}",
 	"/esg/executive",
 	"/esg/executive/",
 	"/esg/executive/dashboard",
 	"/esg/factor-files/template.csv",
+	"/esg/footprints/{footprint_id}/lines/{position}",
 	"/esg/factor-files/{factor_import_id}/progress",
 	"/inbox/count",
 	"/live",
 	"/manifest.webmanifest",
 	"/metrics",
 	"/openapi.json",
+	"/plm/changes/{change_id}/impact/trace",
+	"/plm/changes/{change_id}/items/{item_id}/rebase",
 	"/plm/imports/{import_id}/progress",
 	"/plm/imports/{import_id}/report.csv",
+	"/plm/lines/{parent_revision_id}/{line_uid}/substitutes",
 	"/plm/products/choices",
 	"/plm/products/export.csv",
 	"/plm/products/{product_id}/figures",
@@ -127,6 +134,9 @@ def stock(site: Site, name: str = "Northwind Instruments") -> Company:
 	_imports(company, content)
 	_factors(company)
 	_activities(company)
+	_items(company)
+	_changes(company)
+	_footprint(company)
 
 	async def tell(work: Work) -> None:
 		await inbox.send(
@@ -160,6 +170,57 @@ def _products(company: Company) -> None:
 	ids["line_uid"] = send("GET", f"{path}/structure/lines")[0]["line_uid"]
 	send("POST", f"{path}/identifiers", {"scheme": "erp", "value": "4711"})
 	send("POST", f"{path}/costs", {"amount": "12.5", "currency": "USD", "kind": "internal"})
+
+
+def _id(told: Any) -> str:
+	return str(next(told[name] for name in told if name == "id" or name.endswith("_id")))
+
+
+def _items(company: Company) -> None:
+	send, ids = company.send, company.ids
+	plm = "/api/v1/plm"
+	product = send("GET", f"{plm}/products/{ids['product_id']}")
+	ids["parent_revision_id"] = product["revision_id"]
+	ids["class_id"] = _id(send("POST", f"{plm}/classes", {"name": "Resistors"}))
+	ids["manufacturer_id"] = _id(send("POST", f"{plm}/manufacturers", {"name": "Vishay"}))
+	supplier = {"name": "Mouser", "currency": "EUR", "lead_time_days": 5}
+	ids["supplier_id"] = _id(send("POST", f"{plm}/suppliers", supplier))
+	baseline = {"product_number": product["product_number"], "title": "Design review 2"}
+	ids["baseline_id"] = _id(send("POST", f"{plm}/baselines", baseline))
+
+
+def _changes(company: Company) -> None:
+	send, ids = company.send, company.ids
+	plm = "/api/v1/plm"
+	change = {
+		"change_title": "Stiffer bracket",
+		"change_description": "The bracket bends under load.",
+		"change_type": "quality_improvement",
+		"priority": "medium",
+		"urgency": "normal",
+		"reason_for_change": "Two returns from the field",
+	}
+	ids["change_id"] = _id(send("POST", f"{plm}/changes", change))
+	number = send("GET", f"{plm}/products/{ids['product_id']}")["product_number"]
+	item = {"product_number": number, "action": "add"}
+	ids["item_id"] = _id(send("POST", f"{plm}/changes/{ids['change_id']}/items", item))
+	ids["rule_id"] = _id(send("GET", f"{plm}/approval-rules")[0])
+	policy = {
+		"name": "Carbon budget",
+		"expression": "delta(co2e) > 2 % or coverage(mass) < 80 %",
+		"effect": "warn",
+		"explanation": "More than two per cent is looked at.",
+	}
+	ids["policy_id"] = _id(send("POST", f"{plm}/policies", policy))
+
+
+def _footprint(company: Company) -> None:
+	send, ids = company.send, company.ids
+	material = {"name": "Aluminium 6061", "activity_code": "material.metal.aluminium"}
+	ids["material_id"] = _id(send("POST", "/api/v1/esg/materials", material))
+	asked = {"product_id": ids["product_id"]}
+	ids["footprint_id"] = _id(send("POST", "/api/v1/esg/footprints", asked))
+	ids["position"] = "1"
 
 
 def _metrics(company: Company) -> None:

@@ -82,7 +82,7 @@ def _products(made: Company) -> None:
 	cost = {"amount": 3, "currency": "EUR", "supplier": LONG, "source": LONG}
 	send("POST", f"{path}/costs", cost)
 	send("POST", f"/api/v1/plm/products/{ids['child']}/costs", cost)
-	send("POST", f"{path}/identifiers", {"scheme": "erp", "value": LONG})
+	send("POST", f"{path}/identifiers", {"scheme": "erp", "value": SOME})
 
 
 def _metrics(made: Company) -> None:
@@ -170,7 +170,7 @@ SHOWN = {
 	"/plm/products/{product_id}": LONG,
 	"/plm/products/{product_id}/costs": LONG,
 	"/plm/products/{product_id}/facts": LONG,
-	"/plm/products/{product_id}/identifiers": LONG,
+	"/plm/products/{product_id}/identifiers": SOME,
 	"/plm/products/{product_id}/structure/lines/{line_uid}": LONG,
 }
 

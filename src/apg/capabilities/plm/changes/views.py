@@ -64,7 +64,11 @@ MOMENTS = ("due_at", "valid_until", "effective_from")
 
 
 def _choices(values: Any) -> list[tuple[str, str]]:
-	return [(str(one), _(str(one).replace("_", " ").capitalize())) for one in values]
+	said = {"none": "Nothing to do"}
+	return [
+		(str(one), _(said.get(str(one)) or str(one).replace("_", " ").capitalize()))
+		for one in values
+	]
 
 
 @router.get("")
