@@ -71,3 +71,12 @@ async def frame(work: Work, change_id: str, tab: str) -> dict[str, Any]:
 			("history", _("History"), f"{base}?tab=history"),
 		],
 	}
+
+
+def choices(values: Any) -> list[tuple[str, str]]:
+	"""The values of an enum with what a person reads for each."""
+	said = {"none": "Nothing to do"}
+	return [
+		(str(one), _(said.get(str(one)) or str(one).replace("_", " ").capitalize()))
+		for one in values
+	]

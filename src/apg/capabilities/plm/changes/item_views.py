@@ -28,10 +28,6 @@ Updating = Annotated[Work, allow(may.CHANGES_UPDATE)]
 Editing = Annotated[Work, allow(may.STRUCTURES_UPDATE)]
 
 
-def _choices(values: Any) -> list[tuple[str, str]]:
-	return [(str(one), _(str(one).replace("_", " ").capitalize())) for one in values]
-
-
 def _refused(values: dict[str, Any], error: Invalid | Conflict) -> FormState:
 	problems = error.problems or (Problem("", error.message, error.code.lower()),)
 	named = [Problem(one.field.removeprefix("items.0."), one.message, one.code) for one in problems]
@@ -53,8 +49,8 @@ async def _adding(work: Work, change_id: str, form: FormState, status: int = 200
 		block="form" if status != 200 else None,
 		change=await framing.change_of(work, change_id),
 		form=form,
-		actions=_choices(ItemAction),
-		phases=_choices(LifecyclePhase),
+		actions=framing.choices(ItemAction),
+		phases=framing.choices(LifecyclePhase),
 	)
 
 
@@ -101,8 +97,8 @@ async def _deciding(
 		change=await framing.change_of(work, change_id),
 		item=item,
 		form=form or FormState.of(held),
-		places=_choices(Place),
-		decisions=_choices(Disposition),
+		places=framing.choices(Place),
+		decisions=framing.choices(Disposition),
 		interchange=[
 			("yes", _("Both ways")),
 			("forward", _("The new one fits for the old one")),

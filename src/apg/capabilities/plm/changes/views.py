@@ -63,14 +63,6 @@ FIELDS = (
 MOMENTS = ("due_at", "valid_until", "effective_from")
 
 
-def _choices(values: Any) -> list[tuple[str, str]]:
-	said = {"none": "Nothing to do"}
-	return [
-		(str(one), _(said.get(str(one)) or str(one).replace("_", " ").capitalize()))
-		for one in values
-	]
-
-
 @router.get("")
 async def list_page(request: Request, work: Reading) -> Response:
 	state = ListState.of(listing.CHANGES, request)
@@ -104,11 +96,11 @@ async def _form(
 		status=status,
 		form=form,
 		change=change,
-		kinds=_choices(ChangeKind),
-		types=_choices(ChangeType),
-		priorities=_choices(Priority),
-		urgencies=_choices(Urgency),
-		tracks=_choices(Track),
+		kinds=framing.choices(ChangeKind),
+		types=framing.choices(ChangeType),
+		priorities=framing.choices(Priority),
+		urgencies=framing.choices(Urgency),
+		tracks=framing.choices(Track),
 		currencies=[(code, code) for code in sorted(known)],
 		**more,
 	)
@@ -263,8 +255,8 @@ async def _tab(work: Work, change_id: str, tab: str) -> dict[str, Any]:
 				"items": rows,
 				"differences": differences,
 				"shown": shown,
-				"places": _choices(Place),
-				"decisions": _choices(Disposition),
+				"places": framing.choices(Place),
+				"decisions": framing.choices(Disposition),
 			}
 		case "impact":
 			return await work.port(Assessment).shown(work, change_id)
