@@ -87,7 +87,8 @@ class AttributeIn(BaseModel):
 			raise ValueError(_("Name each allowed value once."))
 		if not numeric and (self.unit or self.minimum is not None or self.maximum is not None):
 			raise ValueError(_("Only numbers have a unit, a minimum and a maximum."))
-		if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]  # pyright: ignore
+		least, most = self.minimum, self.maximum
+		if least is not None and most is not None and least > most:
 			raise ValueError(_("The minimum is above the maximum."))
 		return self
 
