@@ -19,6 +19,7 @@ from apg.embedded.state import read_state
 
 # Compiled modules halve the time that each process takes.
 DROPPED = ("DATABASE_URL", "SECRET_KEY", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
+WRITTEN = "Written during a backup"  # the name of each product that tests write meanwhile
 SECONDS = 240.0  # for what takes five on a machine that has nothing else to do
 
 

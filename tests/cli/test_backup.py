@@ -22,7 +22,16 @@ import apg
 from apg.embedded import launcher
 from apg.embedded.state import read_state
 from apg.kernel.keys import new_root_secret
-from tests.cli.commands import Product, alive_below, environment, free_port, gone, refused, run
+from tests.cli.commands import (
+	WRITTEN,
+	Product,
+	alive_below,
+	environment,
+	free_port,
+	gone,
+	refused,
+	run,
+)
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -47,7 +56,7 @@ def written(installed: Product, folder: Path) -> tuple[Path, list[str], list[str
 	def write() -> None:
 		with httpx.Client(headers=headers, trust_env=False, timeout=60) as client:
 			while not stop.is_set():
-				body = {"product_name": f"Written {len(taken)}", "product_type": "manufactured"}
+				body = {"product_name": f"{WRITTEN} {len(taken)}", "product_type": "manufactured"}
 				answer = client.post(f"{url}/plm/products", json=body)
 				if answer.status_code == 201:
 					taken.append(answer.json()["data"]["product_id"])

@@ -171,8 +171,12 @@ def assert_accessible(page: Page) -> None:
 
 
 def assert_fits(page: Page) -> None:
-	"""The page does not scroll sideways."""
-	over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+	"""The page does not scroll sideways, once what is drawn by script has followed its frame."""
+	deadline = time.monotonic() + 5
+	while (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+		if time.monotonic() > deadline:
+			break
+		page.wait_for_timeout(50)
 	assert over <= 0, f"{page.url} is {over} px wider than its window"
 
 
