@@ -182,6 +182,23 @@ class FootprintOutdated(Event):
 	reason: str
 
 
+class MaterialChanged(Event):
+	"""Another activity or region stands for a material, or none any more; recorded figures stay."""
+
+	name = "esg.material.changed.v1"
+	material_id: str
+
+
+class SupplierFootprintChanged(Event):
+	"""A supplier's statement about a product was recorded or withdrawn."""
+
+	name = "esg.supplier_footprint.changed.v1"
+	needs = "esg.footprints.read"
+	statement_id: str
+	product_id: str
+	withdrawn: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Carbon:
 	"""What one unit of a product brings of its own, in kg CO2e, exact.

@@ -7,10 +7,21 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from apg.kernel.events import Event
+
 if TYPE_CHECKING:
 	from apg.kernel.work import Work
 
 EURO = "EUR"
+
+
+class ExchangeRateChanged(Event):
+	"""A company recorded or removed an exchange rate of its own."""
+
+	name = "reference.exchange_rate.changed.v1"
+	needs = "reference.rates.read"
+	currency: str
+	date: str
 
 
 @dataclass(frozen=True, slots=True)

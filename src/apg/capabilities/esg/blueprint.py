@@ -122,6 +122,8 @@ capability = Capability(
 		contract.CalculationDone,
 		contract.FootprintRecorded,
 		contract.FootprintOutdated,
+		contract.MaterialChanged,
+		contract.SupplierFootprintChanged,
 	),
 	subscribers=(
 		on(computed_metrics.EVENTS, computed_metrics.follow, name="esg.metrics.follow_activities"),

@@ -6,7 +6,13 @@ from apg.capabilities.plm.alternates import views as alternates_views
 from apg.capabilities.plm.baselines import api as baselines_api
 from apg.capabilities.plm.baselines import views as baselines_views
 from apg.capabilities.plm.changes import api as changes_api
-from apg.capabilities.plm.changes import item_views, rules_api, rules_views
+from apg.capabilities.plm.changes import (
+	item_views,
+	papers_api,
+	papers_views,
+	rules_api,
+	rules_views,
+)
 from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.changes import views as changes_views
 from apg.capabilities.plm.changes.assessment import Assessment
@@ -43,6 +49,7 @@ from apg.contracts import changes as change_events
 from apg.contracts import esg as esg_events
 from apg.contracts import plm as contract
 from apg.contracts.identity import RolesChanged, UserLeft
+from apg.contracts.reference import ExchangeRateChanged
 from apg.kernel.capability import Api, Capability, Pages
 from apg.kernel.events import on
 from apg.kernel.tasks import every
@@ -94,6 +101,7 @@ capability = Capability(
 				suppliers_api.router,
 				imports_api.router,
 				changes_api.router,
+				papers_api.router,
 				impact_api.router,
 				rules_api.router,
 				policies_api.router,
@@ -119,6 +127,7 @@ capability = Capability(
 				policies_views.router,
 				compliance_views.router,
 				item_views.router,
+				papers_views.router,
 				impact_views.router,
 				changes_views.router,
 			),
@@ -146,7 +155,20 @@ capability = Capability(
 		on(change_events.ChangePackageEdited, impact_jobs.after_edit),
 		on(change_events.ChangeImplemented, impact_jobs.after_release),
 		on((esg_events.FactorsApproved, esg_events.FactorsWithdrawn), impact_jobs.after_factors),
-		on(contract.ProductUpdated, impact_jobs.after_price),
+		on(contract.ProductUpdated, impact_jobs.after_product),
+		on((contract.StructureChanged, contract.ProductReleased), impact_jobs.after_structure),
+		on(ExchangeRateChanged, impact_jobs.after_rate),
+		on(esg_events.MaterialChanged, impact_jobs.after_material),
+		on(esg_events.SupplierFootprintChanged, impact_jobs.after_statement),
+		on(
+			(
+				esg_events.ActivityRecorded,
+				esg_events.ActivityCorrected,
+				esg_events.ActivityWithdrawn,
+			),
+			impact_jobs.after_record,
+		),
+		on((esg_events.ActivitiesRecorded, esg_events.ActivitiesMoved), impact_jobs.after_records),
 		on(contract.ProductUpdated, compliance_jobs.after_status),
 	),
 	tasks=(
@@ -161,6 +183,7 @@ capability = Capability(
 		every("0 7 * * *", changes_tasks.remind_approvers),
 		every("5 * * * *", changes_tasks.end_deviations),
 		every("20 6 * * *", compliance_jobs.remind),
+		every("10 4 * * *", impact_jobs.look_again),
 	),
 	on_enabled=starting.start,
 	ports={

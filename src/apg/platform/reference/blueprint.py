@@ -1,6 +1,6 @@
 """Reference data: units and dated exchange rates, shared by all capabilities."""
 
-from apg.contracts.reference import ExchangeRates, Units
+from apg.contracts.reference import ExchangeRateChanged, ExchangeRates, Units
 from apg.kernel.capability import Api, Capability, MenuEntry, Pages
 from apg.platform.reference import permissions
 from apg.platform.reference.catalogue import api as catalogue
@@ -34,6 +34,7 @@ capability = Capability(
 	default_roles=permissions.ROLES,
 	apis=(Api("/api/v1/reference", (catalogue.router, rates.router)),),
 	pages=(Pages("/admin/reference", (catalogue_views.router, rates_views.router), MENU),),
+	publishes=(ExchangeRateChanged,),
 	ports={ExchangeRates: Rates(), Units: Catalogue()},
 	migrations="migrations",
 	table_prefixes=("currencies", "exchange_rate", "tenant_exchange_rates"),

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from apg.capabilities.esg.footprints.models import Material, MaterialName
 from apg.capabilities.esg.footprints.own import key_of
 from apg.capabilities.esg.footprints.schemas import MaterialIn, MaterialPatch
+from apg.contracts.esg import MaterialChanged
 from apg.contracts.plm import Contents, MaterialUse
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Invalid
@@ -76,6 +77,7 @@ async def create(work: Work, new: MaterialIn) -> Material:
 	)
 	await work.flush()
 	await _name(work, made, new.aliases)
+	work.publish(MaterialChanged(material_id=made.id))
 	return made
 
 
@@ -98,6 +100,7 @@ async def change(work: Work, material_id: str, patch: MaterialPatch) -> Material
 		await work.flush()
 		await _name(work, held, kept)
 	await work.flush()
+	work.publish(MaterialChanged(material_id=held.id))
 	return held
 
 
@@ -108,7 +111,9 @@ async def _others(work: Work, held: Material) -> list[str]:
 
 async def remove(work: Work, material_id: str) -> None:
 	"""Parts that name it become gaps; recorded footprints stand. Raises NotFound."""
-	await work.delete(await work.edit(Material, material_id))
+	held = await work.edit(Material, material_id)
+	work.publish(MaterialChanged(material_id=held.id))
+	await work.delete(held)
 	await work.flush()
 
 

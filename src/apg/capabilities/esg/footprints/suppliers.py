@@ -6,6 +6,7 @@ from apg.capabilities.esg.factors import service as factors
 from apg.capabilities.esg.footprints.models import SupplierFootprint
 from apg.capabilities.esg.footprints.own import KILOGRAM
 from apg.capabilities.esg.footprints.schemas import SupplierFootprintIn
+from apg.contracts.esg import SupplierFootprintChanged
 from apg.contracts.plm import Contents
 from apg.contracts.reference import Units
 from apg.kernel.database import AnySelect
@@ -97,6 +98,7 @@ async def create(work: Work, new: SupplierFootprintIn) -> SupplierFootprint:
 		)
 	)
 	await work.flush()
+	work.publish(SupplierFootprintChanged(statement_id=made.id, product_id=made.product_id))
 	return made
 
 
@@ -107,3 +109,6 @@ async def withdraw(work: Work, statement_id: str) -> None:
 		raise StatementWithdrawn(_("This statement was withdrawn already."))
 	held.withdrawn_at = utc_now()
 	await work.flush()
+	work.publish(
+		SupplierFootprintChanged(statement_id=held.id, product_id=held.product_id, withdrawn=True)
+	)

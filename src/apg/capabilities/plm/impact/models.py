@@ -11,7 +11,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 from apg.kernel.database import Base, Id, id_type, reference
 from apg.kernel.tenancy import Protect, TenantOwned
 
-CAUSES = ("edited", "prices", "factors", "compliance", "asked", "released")
+RENEWED = (
+	"prices",
+	"rates",
+	"factors",
+	"materials",
+	"footprints",
+	"compliance",
+	"structure",
+	"day",
+)
+"""Why the impact of an open order is calculated again although nobody edited the order."""
+CAUSES = ("edited", *RENEWED, "asked", "released")
 STATES = ("done", "failed")
 METRICS = ("cost", "mass", "co2e", "compliance", "lead_time")
 

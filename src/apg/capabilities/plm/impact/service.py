@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from apg.capabilities.plm.changes import package
 from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.impact.calculating import Outcome, calculate
-from apg.capabilities.plm.impact.models import Impact, ImpactFigure
+from apg.capabilities.plm.impact.models import RENEWED, Impact, ImpactFigure
 from apg.capabilities.plm.products.service import default_currency
 from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.shared.change_states import ChangeKind, ChangeStatus
@@ -68,7 +68,8 @@ async def figures_of(work: Work, impact_id: str) -> list[ImpactFigure]:
 async def record(work: Work, change: Change, cause: str) -> Impact:
 	"""Calculates the package as it is now and keeps it, with what moved since the run before.
 
-	A structure that closes a ring is kept as a failure with its reason.
+	Where it was only asked for because something outside of the order moved, and no figure did, the
+	run before stays the last one, and with it the difference it shows. A structure that closes a ring is kept as a failure with its reason.
 	"""
 	currency, day = default_currency(work), utc_now().date()
 	items = await package.items_of(work, change.id)
@@ -83,7 +84,10 @@ async def record(work: Work, change: Change, cause: str) -> Impact:
 			reason = error.message
 	moved: list[dict[str, Any]] = []
 	if before is not None and before.state == "done" and reason is None:
-		moved = _moved(await figures_of(work, before.id), outcome.figures)
+		held = await figures_of(work, before.id)
+		if cause in RENEWED and _alike(held, outcome.figures):
+			return before
+		moved = _moved(held, outcome.figures)
 	impact = work.add(
 		Impact(
 			id=new_id(),
@@ -186,11 +190,31 @@ def _moved(before: Sequence[ImpactFigure], after: Sequence[dict[str, Any]]) -> l
 				{
 					"item_id": row["item_id"],
 					"metric": row["metric"],
+					"unit": row["unit"],
 					"was": _text(was.delta),
 					"now": _text(row["delta"]),
+					**{
+						f"{side}_{when}": _text(value)
+						for side in ("before", "after")
+						for when, value in (("was", getattr(was, side)), ("now", row[side]))
+					},
 				}
 			)
 	return found[:MOST_MOVED]
+
+
+SHOWN = (
+	*("unit", "before", "after", "delta", "before_word", "after_word", "certain", "estimated"),
+	*("before_coverage", "after_coverage", "missing_before", "missing_after"),
+	*("before_revision_id", "after_revision_id"),
+)
+
+
+def _alike(before: Sequence[ImpactFigure], after: Sequence[dict[str, Any]]) -> bool:
+	"""Whether every figure says what it said."""
+	old = {(row.item_id, row.metric): [getattr(row, name) for name in SHOWN] for row in before}
+	new = {(row["item_id"], row["metric"]): [row[name] for name in SHOWN] for row in after}
+	return old == new
 
 
 _NOW = """

@@ -147,6 +147,47 @@ def pairs(impact: dict[str, Any]) -> list[dict[str, Any]]:
 	return found
 
 
+def reason_of(cause: str | None) -> str:
+	"""Why an order that nobody edited was calculated again."""
+	match cause:
+		case "prices":
+			return _("a price changed")
+		case "rates":
+			return _("an exchange rate changed")
+		case "factors":
+			return _("emission factors changed")
+		case "materials":
+			return _("a material or a mass changed")
+		case "footprints":
+			return _("carbon recorded for a product changed")
+		case "compliance":
+			return _("a compliance status or list changed")
+		case "structure":
+			return _("another structure was released or changed")
+		case "day":
+			return _("prices, rates, factors and evidence of another day hold")
+		case _:
+			return _("somebody asked for it")
+
+
+def recomputed(impact: dict[str, Any]) -> dict[str, Any] | None:
+	"""What moved since the calculation before of the same package, and why; None where nothing did."""
+	if not impact["moved"]:
+		return None
+	rows: list[dict[str, Any]] = []
+	for row in impact["moved"]:
+		one = row | {"title": title_of(row["metric"])}
+		if row["metric"] != "compliance":
+			for name in ("was", "now", *SIDES):
+				held = row.get(name)
+				one[name] = None if held is None else answers.plain(Decimal(held))
+		rows.append(one)
+	return {"why": reason_of(impact["cause"]), "rows": rows}
+
+
+SIDES = ("before_was", "before_now", "after_was", "after_now")
+
+
 async def context_of(work: Work, change_id: str) -> dict[str, Any]:
 	"""What the tab and the numbers show. Raises ChangeNotFound."""
 	impact = await answers.of_change(work, await changes.found(work, change_id))
@@ -156,5 +197,6 @@ async def context_of(work: Work, change_id: str) -> dict[str, Any]:
 		"columns": [(name, title_of(name)) for name in columns(impact)],
 		"waterfall": waterfall(impact),
 		"pairs": pairs(impact),
+		"recomputed": recomputed(impact),
 		"tones": STANDINGS,
 	}

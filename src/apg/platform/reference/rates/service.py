@@ -10,7 +10,7 @@ from sqlalchemy import any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from apg.contracts.reference import EURO, RateOn
+from apg.contracts.reference import EURO, ExchangeRateChanged, RateOn
 from apg.kernel.errors import Invalid, NotFound
 from apg.kernel.json_rows import One, Page
 from apg.kernel.stamps import is_id
@@ -136,12 +136,15 @@ async def record(work: Work, new: RateIn) -> TenantExchangeRate:
 		)
 	rate = work.add(TenantExchangeRate(**new.model_dump()))
 	await work.flush()
+	work.publish(ExchangeRateChanged(currency=rate.currency, date=rate.date.isoformat()))
 	return rate
 
 
 async def remove(work: Work, rate_id: str) -> None:
 	"""Removes one of the company's own rates; the trail keeps it."""
-	await work.delete(await work.edit(TenantExchangeRate, rate_id))
+	rate = await work.edit(TenantExchangeRate, rate_id)
+	work.publish(ExchangeRateChanged(currency=rate.currency, date=rate.date.isoformat()))
+	await work.delete(rate)
 
 
 async def spec(work: Work, given: ListSpec) -> ListSpec:
