@@ -6,7 +6,13 @@ from apg.capabilities.plm.alternates import views as alternates_views
 from apg.capabilities.plm.baselines import api as baselines_api
 from apg.capabilities.plm.baselines import views as baselines_views
 from apg.capabilities.plm.changes import api as changes_api
-from apg.capabilities.plm.changes import item_views, rules_api, rules_views
+from apg.capabilities.plm.changes import (
+	item_views,
+	papers_api,
+	papers_views,
+	rules_api,
+	rules_views,
+)
 from apg.capabilities.plm.changes import tasks as changes_tasks
 from apg.capabilities.plm.changes import views as changes_views
 from apg.capabilities.plm.changes.assessment import Assessment
@@ -95,6 +101,7 @@ capability = Capability(
 				suppliers_api.router,
 				imports_api.router,
 				changes_api.router,
+				papers_api.router,
 				impact_api.router,
 				rules_api.router,
 				policies_api.router,
@@ -120,6 +127,7 @@ capability = Capability(
 				policies_views.router,
 				compliance_views.router,
 				item_views.router,
+				papers_views.router,
 				impact_views.router,
 				changes_views.router,
 			),

@@ -1,13 +1,16 @@
 """What stands around every page of one change: its head, its tabs, what this person may do."""
 
+from decimal import Decimal
 from typing import Any
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.changes import service
 from apg.capabilities.plm.shared.change_states import ChangeAction
+from apg.capabilities.plm.shared.designators import format_designators
 from apg.contracts.identity import Identity
 from apg.kernel.database import load_json
 from apg.kernel.texts import _
+from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work
 
 NEEDS = {
@@ -80,3 +83,18 @@ def choices(values: Any) -> list[tuple[str, str]]:
 		(str(one), _(said.get(str(one)) or str(one).replace("_", " ").capitalize()))
 		for one in values
 	]
+
+
+def shown(field: str, value: Any) -> Any:
+	"""A value of a difference as a person reads it; None where there is none."""
+	if value is None or value == [] or value == ():
+		return None
+	if field == "designators":
+		return format_designators(value)
+	if isinstance(value, bool):
+		return _("yes") if value else _("no")
+	if isinstance(value, Decimal):
+		return Decimal(amount_text(value))
+	if isinstance(value, (list, tuple)):
+		return ", ".join(str(one) for one in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+	return value

@@ -1,6 +1,5 @@
 """`/plm/changes`: the inbox of changes and the page of one, as a pull request reads."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Request, Response
@@ -35,7 +34,6 @@ from apg.capabilities.plm.shared.change_states import (
 	Track,
 	Urgency,
 )
-from apg.capabilities.plm.shared.designators import format_designators
 from apg.contracts.identity import Confirmations, Identity
 from apg.contracts.reference import ExchangeRates
 from apg.kernel.database import load_json
@@ -46,7 +44,6 @@ from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.lists import ListState
 from apg.kernel.web.pages import FormState
 from apg.kernel.web.show import lead_to, show
-from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work
 
 router = Router(prefix="/changes", include_in_schema=False)
@@ -254,7 +251,7 @@ async def _tab(work: Work, change_id: str, tab: str) -> dict[str, Any]:
 			return {
 				"items": rows,
 				"differences": differences,
-				"shown": shown,
+				"shown": framing.shown,
 				"places": framing.choices(Place),
 				"decisions": framing.choices(Disposition),
 			}
@@ -268,21 +265,6 @@ async def _tab(work: Work, change_id: str, tab: str) -> dict[str, Any]:
 		case _:
 			change = await service.found(work, change_id)
 			return {"entries": await history.history_of(work, change)}
-
-
-def shown(field: str, value: Any) -> Any:
-	"""A value of a difference as a person reads it; None where there is none."""
-	if value is None or value == [] or value == ():
-		return None
-	if field == "designators":
-		return format_designators(value)
-	if isinstance(value, bool):
-		return _("yes") if value else _("no")
-	if isinstance(value, Decimal):
-		return Decimal(amount_text(value))
-	if isinstance(value, (list, tuple)):
-		return ", ".join(str(one) for one in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-	return value
 
 
 @router.post("/{change_id}/comments")
