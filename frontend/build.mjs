@@ -13,6 +13,8 @@ const product = join(here, "..", "src", "apg");
 const shell = join(product, "ui", "static");
 const out = join(shell, "dist");
 const fresh = join(shell, `.dist-${process.pid}`);
+// In the order of the cascade: what comes later wins.
+const SHEETS = ["tokens", "base", "frame", "pages", "cards", "figures", "lists", "tree", "forms", "waiting", "charts", "floats", "api", "media", "phone"];
 const watching = process.argv.includes("--watch");
 
 const hashed = (name, bytes) => {
@@ -47,8 +49,8 @@ async function styles() {
 		silenceDeprecations: ["import"],
 		logger: sass.Logger.silent,
 	}).css;
-	const own = await readFile(join(shell, "apg.css"), "utf8");
-	const { code } = await esbuild.transform(`${bootstrap}\n${own}`, { loader: "css", minify: true, target: ["chrome111", "firefox115", "safari16.4"] });
+	const own = await Promise.all(SHEETS.map((name) => readFile(join(here, "styles", `${name}.css`), "utf8")));
+	const { code } = await esbuild.transform([bootstrap, ...own].join("\n"), { loader: "css", minify: true, target: ["chrome111", "firefox115", "safari16.4"] });
 	const name = hashed("apg.css", code);
 	await writeFile(join(fresh, name), code);
 	return { "apg.css": name };

@@ -137,6 +137,20 @@ function resizable(table: HTMLTableElement): void {
 	}
 }
 
+/** On a phone each row is a card (phone.css): cells name their column, and roles stay whatever the layout. */
+function labelled(table: HTMLTableElement): void {
+	const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
+	const roles: [string, string][] = [["thead, tbody, tfoot", "rowgroup"], ["tr", "row"], ["td", "cell"], ["thead th", "columnheader"], ["tbody th", "rowheader"]];
+	table.setAttribute("role", "table");
+	for (const [which, role] of roles) for (const part of all(which, table)) part.setAttribute("role", role);
+	for (const row of table.tBodies[0]?.rows ?? [])
+		if (row.cells.length === heads.length)
+			[...row.cells].forEach((cell, n) => {
+				const head = heads[n];
+				if (head && cell.dataset["label"] === undefined && !one(".visually-hidden:only-child", head)) cell.dataset["label"] = head.innerText.replace(/\s+/g, " ").trim();
+			});
+}
+
 export function start(): void {
 	document.addEventListener("keydown", onKey);
 	document.addEventListener("change", (event) => {
@@ -176,8 +190,14 @@ export function start(): void {
 		if (!elt.matches("form[data-filters]")) return;
 		for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
 	});
+	// what does not fit is told in full by the pointer
+	document.addEventListener("pointerover", (event) => {
+		const cell = closest(event.target, ".data-table td, .tree-name");
+		if (cell && !cell.title && cell.scrollWidth > cell.clientWidth) cell.title = (cell.textContent ?? "").replace(/\s+/g, " ").trim();
+	});
 	onContent((part) => {
 		for (const table of all<HTMLTableElement>("table[data-table]", part)) resizable(table);
+		for (const table of all<HTMLTableElement>("table.data-table:not([role=treegrid])", part)) labelled(table);
 	});
 }
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ SIGHT = {
 		]
 	),
 }
+SHEETS = Path(__file__).resolve().parents[2] / "frontend" / "styles"
 TO_XYZ = np.array(
 	[
 		[0.4124564, 0.3575761, 0.1804375],
@@ -43,7 +45,7 @@ TO_XYZ = np.array(
 
 
 def tokens() -> dict[str, dict[str, str]]:
-	css = (ui.STATIC / "apg.css").read_text("utf-8")
+	css = (SHEETS / "tokens.css").read_text("utf-8")
 	light, rest = css.split('[data-bs-theme="dark"] {', 1)
 	read = lambda text: dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", text.split("}")[0]))  # noqa: E731
 	return {"light": read(light), "dark": read(rest)}

@@ -146,3 +146,10 @@ def test_how_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_bars_stay_within_their_frame(part: Any, whole: Any, width: str) -> None:
 	assert figures.svg_percent(part, whole) == width
+
+
+def test_a_text_keeps_the_markup_of_what_it_names_and_escapes_the_rest() -> None:
+	moment = figures.ago(datetime(2020, 1, 1, tzinfo=UTC))
+	told = figures.said("Done <{who}> {when}", who="O<b>", when=moment)
+	assert told == f"Done &lt;O&lt;b&gt;&gt; {moment}"
+	assert not hasattr(figures.said("{n} < 5", n=3), "__html__")  # plain: escaped where it is shown

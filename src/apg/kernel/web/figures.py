@@ -15,7 +15,7 @@ from jinja2 import pass_context
 from markupsafe import Markup, escape
 
 from apg.kernel.stamps import utc_now
-from apg.kernel.texts import _, locale_of_moment
+from apg.kernel.texts import _, locale_of_moment, translate
 
 timezone_of_moment: ContextVar[str] = ContextVar("timezone_of_moment", default="UTC")
 DIGITS = 200  # more than NUMERIC columns of ours hold, so that nothing is rounded on the way
@@ -109,6 +109,13 @@ def ago(value: datetime | str | None) -> Markup:
 	moment = _aware(_moment(value))
 	text = format_timedelta(moment - utc_now(), add_direction=True, locale=_locale())
 	return _time(moment, text)
+
+
+def said(message: str, /, **values: object) -> str:
+	"""`_` of templates: a value that is markup, such as a moment, stays what it is."""
+	if any(isinstance(value, Markup) for value in values.values()):
+		return escape(translate(message)).format(**values)
+	return _(message, **values)
 
 
 def svg_percent(part: Amount | None, whole: Amount = 1) -> str:

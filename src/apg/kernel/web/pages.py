@@ -232,7 +232,7 @@ class PageEngine:
 		install(translate, _plural, newstyle=True)
 		self.environment.filters.update(figures.FILTERS)
 		offered: dict[str, Any] = {
-			"_": _,
+			"_": figures.said,
 			"asset": self.asset,
 			"static": static,
 			"icon": self.icon,
