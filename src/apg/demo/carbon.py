@@ -1,7 +1,7 @@
 """Carbon of the demo company: the British factors, what materials mean, estimates, energy of two sites.
 
-`estimates.csv` gives mass, material and process of each part of two products, the deepest one of the
-InvenTree set and the assembly as1 of the STEP example file; its last column says the assumption behind
+`estimates.csv` gives mass, material and process of each part of some products: the deepest one of the
+InvenTree set, its furniture, and the assembly as1 of the STEP example file; its last column says the assumption behind
 each row, and every figure that rests on one is marked as estimated. All other parts keep their gaps.
 """
 
@@ -70,6 +70,12 @@ MATERIALS: tuple[dict[str, Any], ...] = (
 		"aliases": ["Stainless steel", "Steel, zinc plated"],
 		"activity_code": "material_use.construction.metals.primary_material_production",
 		"note": "Metals for construction, primary production, stand in for steel of any kind",
+	},
+	{
+		"name": "Wood",
+		"aliases": ["Beech", "Timber"],
+		"activity_code": "material_use.construction.wood.primary_material_production",
+		"note": "Wood for construction, primary production, stands in for any kind",
 	},
 	{
 		"name": "Rigid plastic",
