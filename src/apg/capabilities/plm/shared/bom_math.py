@@ -15,7 +15,7 @@ of exact fractions, relative to the sum of magnitudes. Recorded values: `RollUp.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -103,6 +103,9 @@ class RollUp:
 	lots: Lots
 	figures: Mapping[str, Figures]
 	totals: Mapping[str, Totals]
+	_amounts: dict[tuple[str, str], tuple[BoolArray | None, FloatArray]] = field(
+		default_factory=dict[tuple[str, str], tuple[BoolArray | None, FloatArray]]
+	)
 
 	def __getitem__(self, quantity: str) -> Totals:
 		return self.totals[quantity]
@@ -114,8 +117,10 @@ class RollUp:
 		structure, figures, totals = self.structure, self.figures[quantity], self.totals[quantity]
 		index = structure.index(root)
 		stopped = figures.stopped
-		reached = explode(structure, root, amount, lots=self.lots, stops=stopped)
-		nodes = reached.nodes
+		amounts = self._needed(root, quantity)
+		if amount != 1.0:
+			amounts = amounts * amount
+		nodes = np.flatnonzero(amounts)
 		own = structure.leaf[nodes]
 		for more in (figures.required, stopped):
 			if more is not None:
@@ -124,13 +129,13 @@ class RollUp:
 		lacking = needed[~figures.known[needed]]
 		lines = structure.unknown
 		parents = structure.line_parents(lines)
-		here = reached.amounts[parents] > 0
+		here = amounts[parents] > 0
 		if stopped is not None:
 			here &= ~stopped[parents]
 		lines, parents = lines[here], parents[here]
 		count = int(lacking.size + lines.size)
 		places = int(needed.size + lines.size)
-		gaps = self._gaps(reached.amounts, lacking, lines, parents)
+		gaps = self._gaps(amounts, lacking, lines, parents)
 		return Report(
 			total=float(totals.values[index]) * amount,
 			complete=not count,
@@ -140,6 +145,18 @@ class RollUp:
 			gap_count=count,
 			gaps=tuple(islice(gaps, limit)),
 		)
+
+	def _needed(self, root: str, quantity: str) -> FloatArray:
+		"""How much of each node one root takes; found once, and kept while descent ends there."""
+		stopped = self.figures[quantity].stopped
+		for (of, _name), (ends, amounts) in self._amounts.items():
+			if of == root and _equal(ends, stopped):
+				return amounts
+		amounts = explode(self.structure, root, lots=self.lots, stops=stopped).amounts
+		self._amounts[root, quantity] = stopped, amounts
+		while len(self._amounts) > _MOST_AMOUNTS:
+			del self._amounts[next(iter(self._amounts))]
+		return amounts
 
 	def _gaps(
 		self, amounts: FloatArray, lacking: IntArray, lines: IntArray, parents: IntArray
@@ -157,9 +174,16 @@ class RollUp:
 	) -> list[Contribution]:
 		"""What each item brings to the root, largest first; they add up to its total."""
 		structure, figures = self.structure, self.figures[quantity]
-		amounts = explode(structure, root, amount, lots=self.lots, stops=figures.stopped).amounts
+		amounts = self._needed(root, quantity)
+		if amount != 1.0:
+			amounts = amounts * amount
 		nodes = np.flatnonzero((amounts > 0) & figures.known)
 		value = amounts[nodes] * figures.values[nodes]
+		if limit is not None and limit < nodes.size:  # the others need not be sorted
+			size = np.abs(value)
+			least = np.partition(size, nodes.size - limit)[nodes.size - limit] if limit else np.inf
+			largest = np.flatnonzero(size >= least)
+			nodes, value = nodes[largest], value[largest]
 		order = np.argsort(-np.abs(value), kind="stable")[:limit]
 		return [
 			Contribution(structure.name(node), float(amounts[node]), float(figures.values[node]), v)
@@ -173,7 +197,7 @@ class RollUp:
 		total = float(self.totals[quantity].values[index])
 		scale = abs(total)
 		if figures.signed:  # credits cancel: the error follows the magnitudes, not the total
-			amounts = explode(structure, root, 1.0, lots=self.lots, stops=figures.stopped).amounts
+			amounts = self._needed(root, quantity)
 			scale = float(np.abs(amounts * figures.values).sum())
 		return quantise(
 			total, digits, lambda: roll_up_exact(structure, figures, root, lots=self.lots), scale
@@ -185,23 +209,56 @@ class RollUp:
 		Only those nodes and their ancestors are computed again, in the changed quantities; the result
 		equals a whole new roll-up bit for bit. None takes a figure away. The old one stays valid.
 		"""
-		structure = self.structure
-		figures, totals = dict(self.figures), dict(self.totals)
-		weight = structure.per_unit(self.lots)
+		figures = dict(self.figures)
 		for quantity, change in changes.items():
-			nodes = structure.indexes(list(change))
-			figures[quantity] = new = figures[quantity].changed(nodes, list(change.values()))
+			nodes = self.structure.indexes(list(change))
+			figures[quantity] = figures[quantity].changed(nodes, list(change.values()))
+		return self.with_figures(figures)
+
+	def with_figures(self, figures: Mapping[str, Figures]) -> RollUp:
+		"""The roll-up of other figures of the same quantities, at the cost of what differs."""
+		structure = self.structure
+		made: dict[str, Figures] = {}
+		totals: dict[str, Totals] = {}
+		for quantity, given in figures.items():
+			old = self.figures[quantity]
+			made[quantity] = new = given if given is old else given.checked(quantity, structure)
+			nodes = _differing(old, new)
+			if not nodes.size:
+				totals[quantity] = self.totals[quantity]
+				continue
 			affected = structure.ancestors(nodes)
-			columns = _columns(structure, new, weight)
-			before = totals[quantity]
+			columns = _columns(structure, new, structure.per_unit(self.lots))
+			before = self.totals[quantity]
 			finished = (before.values + 1j * before.missing, before.needed)
-			for column, old in zip(columns, finished, strict=False):
+			for column, settled in zip(columns, finished, strict=False):
 				own = column.total[affected]
-				column.total[:] = old
+				column.total[:] = settled
 				column.total[affected] = own
 			sweep_up_some(structure, affected, columns)
 			totals[quantity] = _checked(structure, columns)
-		return RollUp(structure, self.lots, figures, totals)
+		return RollUp(structure, self.lots, made, totals, dict(self._amounts))
+
+
+_MOST_AMOUNTS = 8
+
+
+def _equal(one: BoolArray | None, other: BoolArray | None) -> bool:
+	if one is None or other is None:
+		return one is other
+	return bool(np.array_equal(one, other))
+
+
+def _differing(old: Figures, new: Figures) -> IntArray:
+	"""Nodes of which anything that is summed up differs."""
+	if old is new:
+		return np.zeros(0, np.int64)
+	differ = (old.values != new.values) | (old.known != new.known)
+	none = np.zeros(differ.size, np.bool_)
+	for one, other in ((old.required, new.required), (old.stopped, new.stopped)):
+		if one is not other:
+			differ |= (none if one is None else one) != (none if other is None else other)
+	return np.flatnonzero(differ)
 
 
 def roll_up(

@@ -189,16 +189,17 @@ class Structure:
 		return self.level_first.size - 1
 
 	@cached_property
-	def _by_id(self) -> IntArray:
+	def by_id(self) -> IntArray:
+		"""(n,) the numbers of the nodes in the order of their ids."""
 		return np.argsort(self.ids, kind="stable")
 
 	def index(self, node: str) -> int:
 		"""The number of one node; UnknownNode when the structure does not hold it."""
 		name = np.bytes_(node.encode())
-		place = int(np.searchsorted(self.ids, name, sorter=self._by_id))
-		if place == self.node_count or self.ids[self._by_id[place]] != name:
+		place = int(np.searchsorted(self.ids, name, sorter=self.by_id))
+		if place == self.node_count or self.ids[self.by_id[place]] != name:
 			raise UnknownNode("node", node)
-		return int(self._by_id[place])
+		return int(self.by_id[place])
 
 	def indexes(self, nodes: Ids) -> IntArray:
 		"""The numbers of many nodes at once."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from apg.capabilities.plm.shared.levels import IntArray
+from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType, RevisionState
 from apg.capabilities.plm.shared.lines import KIND_CODES
 from apg.capabilities.plm.structures.fixed_rows import (
@@ -51,12 +51,12 @@ def _micro(column: str, absent: int = NOT_GIVEN) -> str:
 	return f"coalesce(({column} * 1000000)::int8, {absent})"
 
 
-_LINE = f"""
+LINE = f"""
 	l.quantity_micro, (array_position({_KINDS}, l.quantity_kind) - 1)::int2,
 	{_micro("l.attrition")}, {_micro("l.setup_quantity")}, {_micro("l.rounding_multiple", 0)},
 	hashtextextended(l.unit, 0)
 """
-_LINE_COLUMNS = {
+LINE_COLUMNS = {
 	"quantity": "int8",
 	"kind": "int2",
 	"attrition": "int8",
@@ -64,10 +64,10 @@ _LINE_COLUMNS = {
 	"rounding": "int8",
 	"unit": "int8",
 }
-_ITEM = f"""
+ITEM = f"""
 	hashtextextended(i.unit_of_measure, 0), (array_position({_TYPES}, i.product_type) - 1)::int2
 """
-_MASS = f"{_micro('r.mass')}, coalesce(hashtextextended(r.mass_unit, 0), 0)"
+MASS = f"{_micro('r.mass')}, coalesce(hashtextextended(r.mass_unit, 0), 0)"
 _NODE_COLUMNS = {"base": "int8", "type": "int2", "mass": "int8", "mass_unit": "int8"}
 
 
@@ -94,6 +94,7 @@ class Columns:
 	rounding: IntArray  # (m,)
 	unit: IntArray  # (m,)
 	lines: Pairs | None  # (m, 2), where lines were named
+	standing: BoolArray | None = None  # (n,) stands for its item; None: not known
 
 
 @lru_cache(256)
@@ -112,7 +113,7 @@ def _below(rule: AnyRule, start: str = "$1::uuid") -> str:
 			) step
 		)
 		select reach.id, found.* from reach cross join lateral (
-			select stands.id, l.child_item_id, l.id, {_LINE}, {_ITEM}, {_MASS}
+			select stands.id, l.child_item_id, l.id, {LINE}, {ITEM}, {MASS}
 			from {source.lines} l join {source.items} i on i.id = l.child_item_id
 			cross join lateral (select {picked} as id offset 0) stands
 			left join lateral (
@@ -128,7 +129,7 @@ _BELOW_COLUMNS = {
 	"child": "uuid",
 	"item": "uuid",
 	"line": "uuid",
-	**_LINE_COLUMNS,
+	**LINE_COLUMNS,
 	**_NODE_COLUMNS,
 }
 
@@ -139,7 +140,7 @@ _TOP_COLUMNS = {"child": "uuid", "item": "uuid", **_NODE_COLUMNS}
 def _root(rule: AnyRule, which: str = "$1::uuid") -> str:
 	source = source_of(rule)
 	return f"""
-		select r.id, r.item_id, {_ITEM}, {_MASS}
+		select r.id, r.item_id, {ITEM}, {MASS}
 		from {source.revisions} r join {source.items} i on i.id = r.item_id where r.id = {which}
 	"""  # noqa: S608
 
@@ -183,8 +184,8 @@ def _walked(top: Any, rows: Any) -> Columns:
 
 	named = words(of_node("item"))
 	items = named[_distinct(named)]
-	node = {name: whole(of_node(name)) for name in _NODE_COLUMNS}
-	line = {name: whole(rows[name]) for name in _LINE_COLUMNS}
+	node: Any = {name: whole(of_node(name)) for name in _NODE_COLUMNS}
+	line: Any = {name: whole(rows[name]) for name in LINE_COLUMNS}
 	return Columns(
 		nodes=nodes,
 		items=items,
@@ -216,7 +217,7 @@ _PLAIN = f"""
 _PLAIN_COLUMNS = {"parent": "int8", "child": "int8", "quantity": "int8"}
 _SPECIAL = f"""
 	select {_key("l.parent_revision_id")}, {_key("l.child_item_id")},
-		(l.child_revision_id is not null)::int::int2, coalesce({_key("l.child_revision_id")}, 0), {_LINE}
+		(l.child_revision_id is not null)::int::int2, coalesce({_key("l.child_revision_id")}, 0), {LINE}
 	from plm_lines l where not l.is_plain and l.view = $1
 """  # noqa: S608
 _SPECIAL_COLUMNS = {
@@ -224,7 +225,7 @@ _SPECIAL_COLUMNS = {
 	"child": "int8",
 	"is_pinned": "int2",
 	"pinned": "int8",
-	**_LINE_COLUMNS,
+	**LINE_COLUMNS,
 }
 _ITEMS = f"""
 	select i.id, {_key("i.id")}, {_key("i.current_revision_id")},
@@ -232,7 +233,7 @@ _ITEMS = f"""
 """  # noqa: S608
 _ITEM_COLUMNS = {"id": "uuid", "key": "int8", "current": "int8", "base": "int8", "type": "int8"}
 _REVISIONS = f"""
-	select r.id, {_key("r.id")}, {_key("r.item_id")}, hashtextextended(r.state, 0), r.ordinal, {_MASS}
+	select r.id, {_key("r.id")}, {_key("r.item_id")}, hashtextextended(r.state, 0), r.ordinal, {MASS}
 	from plm_revisions r
 """  # noqa: S608
 _REVISION_COLUMNS = {
@@ -303,6 +304,7 @@ class _Nodes:
 		self.picked = _picked(self, rule)
 		self.kept = np.zeros(revisions.size, np.bool_)
 		self.kept[self.picked[self.picked >= 0]] = True
+		self.standing = self.kept.copy()
 		self.ids = words(revisions["id"])
 		if root is not None:
 			top = words(np.frombuffer(bytes.fromhex(root.replace("-", "")), "V16"))
@@ -383,6 +385,7 @@ def _joined(nodes: _Nodes, special: Any, plain: list[_Ends]) -> Columns:
 		rounding=of_line("rounding", 0),
 		unit=of_line("unit", nodes.codes["each"]),
 		lines=None,
+		standing=np.concatenate([nodes.standing[chosen], np.zeros(bare.size, np.bool_)]),
 	)
 
 

@@ -129,10 +129,10 @@ class LineSubstitute(TenantOwned, Base):
 
 
 class StructureChange(Base):
-	"""One row for each transaction that changed what a structure is computed from.
+	"""One row for each transaction that changed what a structure or its prices are computed from.
 
-	Triggers write it. How many rows a tenant has, and the sum of their transaction numbers, tell
-	two states apart without a counter that writers would have to wait for; see snapshots.py.
+	Triggers write it, and rows are only ever added: whoever knows which of them he has seen knows
+	what is new without a counter that writers would have to wait for; see versions.py.
 	"""
 
 	__tablename__ = "plm_structure_changes"
@@ -142,3 +142,22 @@ class StructureChange(Base):
 	tenant_id: Mapped[Id] = mapped_column(id_type, primary_key=True)
 	xid: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 	created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class StructureTouched(Base):
+	"""What such a transaction touched: the revision whose `lines` or the `revision` that changed, the
+	`item`, or the item with another `cost`; `all`: too much to be listed."""
+
+	__tablename__ = "plm_structure_touched"
+	__human__ = "structure change"
+	__protect__ = Protect(audited=False, keep="2 days", app="select, insert")
+
+	tenant_id: Mapped[Id] = mapped_column(id_type, primary_key=True)
+	xid: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+	kind: Mapped[str] = mapped_column(primary_key=True)
+	id: Mapped[Id] = mapped_column(id_type, primary_key=True)
+	created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+	__table_args__ = (
+		CheckConstraint("kind in ('lines', 'revision', 'item', 'cost', 'all')", name="kind"),
+	)

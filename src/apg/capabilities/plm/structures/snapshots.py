@@ -1,12 +1,9 @@
 """A structure as it stands, ready to be computed with; kept while the tenant's structures stand.
 
-How a kept one is known to be current: each transaction that changes lines, revisions or what counts
-of an item leaves one row in `plm_structure_changes`, written by triggers. Rows are only ever added
-(and removed after two days), so two states of a tenant with the same number of rows and the same
-sum of transaction numbers are the same state. That costs one index scan to ask and nothing to keep:
-a counter would make every writer of a tenant wait for the one before, and the highest number alone
-would miss a transaction that began earlier and committed later. A snapshot is trusted for an hour,
-far less than the two days for which changes are remembered.
+A kept one follows the changes of others: what they touched is read and put in its place
+(`updating.py`); when that is too much, or changes which revisions stand for which items, it is read
+anew. What is new is known by marks, see versions.py. A snapshot is trusted for an hour after the last
+look, far less than the two days for which changes are remembered.
 """
 
 from collections import OrderedDict
@@ -14,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +22,13 @@ from apg.capabilities.plm.shared.errors import CycleFound
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.shared.node_ids import IdArray
 from apg.capabilities.plm.shared.structure import UNKNOWN_QUANTITY, Structure
-from apg.capabilities.plm.structures.fixed_rows import as_text, aside
+from apg.capabilities.plm.structures.fixed_rows import Places, as_text, aside
 from apg.capabilities.plm.structures.loading import Columns, load_below, load_whole
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import AnyRule, Rule, View
 from apg.capabilities.plm.structures.unit_codes import factors
+from apg.capabilities.plm.structures.updating import updated
+from apg.capabilities.plm.structures.versions import Mark, mark_of, since
 from apg.kernel.errors import Conflict
 from apg.kernel.texts import _
 from apg.kernel.work import Work
@@ -61,6 +61,17 @@ class Snapshot:
 	mass: IntArray  # (n,) in 10⁻⁶ mass units, -1: not given
 	mass_unit: IntArray  # (n,) hashes
 	unconvertible: BoolArray  # (m,) lines whose unit does not lead to the child's base unit
+	standing: BoolArray | None = None  # (n,) stands for its item under the rule; None: not known
+
+	@cached_property
+	def places(self) -> Places:
+		"""Finds items by their ids."""
+		return Places(self.item_words)
+
+	@cached_property
+	def derived(self) -> dict[str, Any]:
+		"""What others read or worked out for it once; kept with it."""
+		return {}
 
 	@cached_property
 	def _hashes(self) -> dict[str, str]:
@@ -107,26 +118,17 @@ class Snapshot:
 		return self.structure.line_count + self.structure.node_count
 
 
+Key = tuple[str, str | None, AnyRule, View]
+"""Tenant, root (None: the tenant's whole structure), rule and view."""
+
+
 @dataclass(frozen=True, slots=True)
-class Version:
-	"""`own`: this very transaction changed something, so what it sees is nobody else's yet."""
+class Held:
+	"""A snapshot, the mark of the state it shows, and when that was last looked at."""
 
-	rows: int
-	total: int
-	own: bool
-
-
-_VERSION = """
-	select count(*), coalesce(sum(xid), 0)::text, coalesce(bool_or(
-		xid = pg_current_xact_id_if_assigned()::text::bigint), false)
-	from plm_structure_changes
-"""
-
-
-async def version_of(work: Work) -> Version:
-	"""Tells two states of the tenant's structures apart."""
-	row = (await fetched(work, _VERSION))[0]
-	return Version(int(row[0]), int(row[1]), bool(row[2]))
+	mark: Mark
+	snapshot: Snapshot
+	at: float
 
 
 @dataclass(slots=True)
@@ -136,34 +138,30 @@ class SnapshotCache:
 
 	most: int
 	most_lines: int
-	_held: OrderedDict[tuple[object, ...], tuple[float, Snapshot]] = field(
-		default_factory=OrderedDict[tuple[object, ...], tuple[float, Snapshot]]
-	)
+	_held: OrderedDict[Key, Held] = field(default_factory=OrderedDict[Key, Held])
 
-	def find(self, key: tuple[object, ...]) -> Snapshot | None:
+	def find(self, key: Key) -> Held | None:
 		held = self._held.get(key)
 		if held is None:
 			return None
-		if monotonic() - held[0] > TRUSTED_SECONDS:
+		if monotonic() - held.at > TRUSTED_SECONDS:
 			del self._held[key]
 			return None
 		self._held.move_to_end(key)
-		return held[1]
+		return held
 
-	def keep(self, key: tuple[object, ...], snapshot: Snapshot) -> None:
+	def keep(self, key: Key, mark: Mark, snapshot: Snapshot) -> None:
 		if snapshot.weight > self.most_lines:
+			self._held.pop(key, None)
 			return
-		tenant = key[0]
-		# What the tenant's structures no longer are is of no use to anybody.
-		for old in [each for each in self._held if each[0] == tenant and each[1:3] != key[1:3]]:
-			del self._held[old]
-		self._held[key] = (monotonic(), snapshot)
+		self._held[key] = Held(mark, snapshot, monotonic())
+		self._held.move_to_end(key)
 		while len(self._held) > self.most or self.lines > self.most_lines:
 			self._held.popitem(last=False)
 
 	@property
 	def lines(self) -> int:
-		return sum(snapshot.weight for _at, snapshot in self._held.values())
+		return sum(held.snapshot.weight for held in self._held.values())
 
 	def clear(self) -> None:
 		self._held.clear()
@@ -187,26 +185,37 @@ async def snapshot_of(
 	Read in one state of the database: when somebody changed a structure while it was read, it is
 	read again.
 	"""
-	held = snapshot_cache()
-	tenant = work.principal.tenant_id
-	version = await version_of(work)
-	while True:
-		key = (tenant, version.rows, version.total, root, rule, view)
-		everything = (*key[:3], None, rule, view)
-		found = None if version.own else held.find(key) or _holding(held.find(everything), root)
-		if found is not None:
+	cache, tenant = snapshot_cache(), work.principal.tenant_id
+	small, everything = (tenant, root, rule, view), (tenant, None, rule, view)
+	key, held = small, cache.find(small)
+	if held is None:
+		key, held = everything, _holding(cache.find(everything), root)
+	mark: Mark | None = None
+	while held is not None:
+		mark, news = await since(work, held.mark)
+		found = held.snapshot
+		if not news.any:
+			if not mark.own:
+				cache.keep(key, mark, found)
 			return found
+		followed = await updated(work, found, news)
+		if followed is None or root not in followed.structure:
+			break
+		# Looked at once more: somebody may have gone on while that was read.
+		held = Held(mark, followed, held.at)
+	mark = mark or await mark_of(work)
+	while True:
 		columns = await load_below(work, root, rule, view)
-		small = columns is not None
+		key = everything if columns is None else small
 		if columns is None:
 			columns = await load_whole(work, root, rule, view)
-		after = await version_of(work)
-		if after == version:
-			snapshot = await build(work, columns, root if small else None, rule, view, meanwhile)
-			if not version.own:
-				held.keep(key if small else everything, snapshot)
+		after, news = await since(work, mark)
+		if not news.any:
+			snapshot = await build(work, columns, key[1], rule, view, meanwhile)
+			if not after.own:
+				cache.keep(key, after, snapshot)
 			return snapshot
-		version = after
+		mark = after
 
 
 FEW = 4  # revisions whose structures are read one by one; for more the tenant's is read once
@@ -224,8 +233,8 @@ async def hashes_below(work: Work, roots: Sequence[str]) -> dict[str, str]:
 	return {root: whole.hash_below(root) for root in roots}
 
 
-def _holding(snapshot: Snapshot | None, root: str) -> Snapshot | None:
-	return snapshot if snapshot is not None and root in snapshot.structure else None
+def _holding(held: Held | None, root: str) -> Held | None:
+	return held if held is not None and root in held.snapshot.structure else None
 
 
 async def build(
@@ -277,6 +286,7 @@ async def build(
 		columns.mass[order],
 		columns.mass_unit[order],
 		lacking[structure.line_order],
+		None if columns.standing is None else columns.standing[order],
 	)
 
 
