@@ -12,7 +12,7 @@ from apg.capabilities.plm.classes.inheritance import schemes
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.revisions import moves
-from apg.capabilities.plm.rows import ids, insert_rows, texts
+from apg.capabilities.plm.rows import ids, insert_rows, texts, update_rows
 from apg.capabilities.plm.shared.change_states import (
 	RELEASING,
 	ChangeKind,
@@ -23,21 +23,16 @@ from apg.capabilities.plm.shared.change_states import (
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.label_schemes import label_after
 from apg.capabilities.plm.shared.lifecycle import RevisionState
-from apg.capabilities.plm.structures.models import Line, LineSubstitute
+from apg.capabilities.plm.structures.copying import STAMPS, copy_lines
 from apg.contracts.plm import RevisionOpened
-from apg.kernel.database import Versioned
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.stamps import new_id, utc_now
-from apg.kernel.tenancy import TenantOwned
 from apg.kernel.texts import _
 from apg.kernel.web.wire import moment_text
 from apg.kernel.work import Work
 
-CHUNK = 5_000  # lines of one statement, which has ten seconds; the trail writes a row for each
 LIVE = (RevisionState.WORKING, RevisionState.IN_REVIEW, RevisionState.RELEASED)
 FIXED = (RevisionState.RELEASED, RevisionState.SUPERSEDED, RevisionState.OBSOLETE)
-# What insert_rows gives a copied row anew; computed columns are the database's.
-STAMPS = frozenset(TenantOwned.__annotations__) | frozenset(Versioned.__annotations__) | {"id"}
 
 
 class NothingReleased(Conflict):
@@ -211,7 +206,6 @@ async def _open(
 	for row in rows:
 		held = standing[row.item_id]
 		if held.loose is not None:
-			held.loose.change_id = change.id
 			row.to_revision_id, row.adopted = held.loose.id, True
 			if held.released is not None:
 				row.from_revision_id = await _base_of(work, held.loose) or held.released.id
@@ -240,6 +234,7 @@ async def _open(
 				**{name: getattr(source, name) for name in CONTENT},
 			}
 		)
+	await _adopt(work, change, [str(row.to_revision_id) for row in rows if row.adopted])
 	await insert_rows(work, Revision, fresh)
 	await copy_content(work, copied)
 	for source_id, revision_id in copied.items():
@@ -247,6 +242,15 @@ async def _open(
 		work.publish(
 			RevisionOpened(product_id=product_id, revision_id=revision_id, copied_from=source_id)
 		)
+
+
+async def _adopt(work: Work, change: Change, revision_ids: Sequence[str]) -> None:
+	"""Revisions that stood alone become the order's, all in one statement."""
+	if not revision_ids:
+		return
+	await update_rows(work, Revision, {one: {"change_id": change.id} for one in revision_ids})
+	again = select(Revision).where(Revision.id == ids(revision_ids))
+	await work.scalars(again.execution_options(populate_existing=True))
 
 
 CONTENT = tuple(
@@ -278,41 +282,7 @@ async def copy_content(work: Work, copied: Mapping[str, str]) -> int:
 	"""Lines and substitutes of many revisions at once, `line_uid` kept; answers how many lines."""
 	if not copied:
 		return 0
-	lines = (
-		await work.execute(
-			select(Line.__table__).where(Line.parent_revision_id == ids(list(copied)))
-		)
-	).all()
-	kept = [c.key for c in Line.__table__.columns if c.computed is None and c.key not in STAMPS]
-	new_ids = {line.id: new_id() for line in lines}
-	fresh = [
-		{
-			**{name: getattr(line, name) for name in kept},
-			"id": new_ids[line.id],
-			"parent_revision_id": copied[line.parent_revision_id],
-		}
-		for line in lines
-	]
-	for start in range(0, len(fresh), CHUNK):
-		await insert_rows(work, Line, fresh[start : start + CHUNK])
-	table = LineSubstitute.__table__
-	substitutes = (
-		await work.execute(
-			select(table)
-			.join(Line, Line.id == table.c.line_id)
-			.where(Line.parent_revision_id == ids(list(copied)))
-		)
-	).all()
-	names = [c.key for c in table.columns if c.computed is None and c.key not in STAMPS]
-	await insert_rows(
-		work,
-		LineSubstitute,
-		[
-			{**{name: getattr(row, name) for name in names}, "line_id": new_ids[row.line_id]}
-			for row in substitutes
-		],
-	)
-	return len(lines)
+	return await copy_lines(work, copied)
 
 
 async def item_of(work: Work, change: Change, item_id: str, *, lock: bool = True) -> ChangeItem:

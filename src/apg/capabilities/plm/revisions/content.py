@@ -1,5 +1,6 @@
 """What counts as the content of a revision, and its hash."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from apg.capabilities.plm.products.models import Revision
 from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.content_hash import content_hash
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
+from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.kernel.work import Work
 
 
@@ -26,11 +28,7 @@ async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]
 	await work.flush()
 	wanted = ids([revision.id for revision in revisions])
 	lines: dict[str, list[Any]] = {}
-	for row in await work.execute(
-		select(*Line.__table__.c, Revision.content_hash)
-		.join(Revision, Revision.id == Line.child_revision_id, isouter=True)
-		.where(Line.parent_revision_id == wanted)
-	):
+	for row in await fetched(work, _LINES, [revision.id for revision in revisions]):
 		lines.setdefault(row.parent_revision_id, []).append(row)
 	substitutes: dict[str, list[dict[str, Any]]] = {}
 	for each in await work.scalars(
@@ -60,6 +58,19 @@ async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]
 	return found
 
 
+# Written as SQL, and only what counts: the rows of an order come by the ten thousand.
+_LINES = """
+	select l.id::text as id, l.parent_revision_id::text as parent_revision_id,
+		l.line_uid::text as line_uid, l.find_number, l.child_item_id::text as child_item_id,
+		l.child_revision_id::text as child_revision_id, l.quantity, l.quantity_kind, l.unit,
+		l.attrition, l.setup_quantity, l.rounding_multiple, l.view, l.note, l.is_optional,
+		l.is_consumable, l.allow_variants, r.content_hash,
+		nullif(l.designators, '[]'::jsonb)::text as designators
+	from plm_lines l left join plm_revisions r on r.id = l.child_revision_id
+	where l.parent_revision_id = any($1::uuid[])
+"""
+
+
 def fields_of(revision: Any) -> dict[str, Any]:
 	"""The revision's own content, beside its lines."""
 	return {
@@ -86,7 +97,7 @@ def _line(line: Any, pinned: str | None, substitutes: list[dict[str, Any]]) -> d
 		"setup": line.setup_quantity,
 		"rounding": line.rounding_multiple,
 		"view": line.view,
-		"designators": frozenset(line.designators),
+		"designators": frozenset(json.loads(line.designators or "[]")),
 		"note": line.note,
 		"optional": line.is_optional,
 		"consumable": line.is_consumable,

@@ -12,21 +12,16 @@ from apg.capabilities.plm.revisions.moves import NotReleasable
 from apg.capabilities.plm.revisions.obstacles import obstacles_of
 from apg.capabilities.plm.revisions.reading import select_revisions
 from apg.capabilities.plm.revisions.schemas import ReleaseIn, RevisionIn
-from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.shared.lifecycle import RevisionState
-from apg.capabilities.plm.structures.models import Line, LineSubstitute
+from apg.capabilities.plm.structures.copying import copy_lines
 from apg.contracts.plm import RevisionOpened
-from apg.kernel.database import Versioned
 from apg.kernel.errors import Conflict, NotFound, Problem
 from apg.kernel.json_rows import One
 from apg.kernel.stamps import is_id, new_id
-from apg.kernel.tenancy import TenantOwned
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
 OPEN = (RevisionState.WORKING, RevisionState.IN_REVIEW)
-# What insert_rows gives a copied line anew; computed columns are the database's.
-STAMPS = frozenset(TenantOwned.__annotations__) | frozenset(Versioned.__annotations__) | {"id"}
 
 
 class RevisionOpen(Conflict):
@@ -110,7 +105,7 @@ async def open_revision(
 		)
 	)
 	await work.flush()
-	await copy_lines(work, source.id, revision.id)
+	return await copy_lines(work, copied)
 	work.publish(RevisionOpened(product_id=item.id, revision_id=revision.id, copied_from=source.id))
 	return revision
 
@@ -119,46 +114,6 @@ def _expect(work: Work, item: Item, revision: Revision) -> None:
 	wanted = (work.if_match or "").strip().removeprefix("W/").strip('"')
 	single = str(revision.version)
 	work.expect(single if wanted == single else f"{item.version}-{revision.version}")
-
-
-async def copy_lines(work: Work, source_id: str, target_id: str) -> int:
-	"""Copies lines and substitutes from one revision to another; `line_uid` stays. How many."""
-	lines: list[Line] = await work.scalars(select(Line).where(Line.parent_revision_id == source_id))
-	if not lines:
-		return 0
-	copies = {line.id: new_id() for line in lines}
-	kept = [c.key for c in Line.__table__.columns if c.computed is None and c.key not in STAMPS]
-	await insert_rows(
-		work,
-		Line,
-		[
-			{
-				**{name: getattr(line, name) for name in kept},
-				"id": copies[line.id],
-				"parent_revision_id": target_id,
-			}
-			for line in lines
-		],
-	)
-	substitutes: list[LineSubstitute] = await work.scalars(
-		select(LineSubstitute)
-		.join(Line, Line.id == LineSubstitute.line_id)
-		.where(Line.parent_revision_id == source_id)
-	)
-	await insert_rows(
-		work,
-		LineSubstitute,
-		[
-			{
-				"line_id": copies[each.line_id],
-				"item_id": each.item_id,
-				"rank": each.rank,
-				"quantity_ratio": each.quantity_ratio,
-			}
-			for each in substitutes
-		],
-	)
-	return len(lines)
 
 
 async def release(work: Work, product_id: str, given: ReleaseIn) -> Revision:
