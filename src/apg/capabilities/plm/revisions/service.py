@@ -105,7 +105,7 @@ async def open_revision(
 		)
 	)
 	await work.flush()
-	return await copy_lines(work, copied)
+	await copy_lines(work, {source.id: revision.id})
 	work.publish(RevisionOpened(product_id=item.id, revision_id=revision.id, copied_from=source.id))
 	return revision
 
