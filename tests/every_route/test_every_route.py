@@ -239,6 +239,15 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 		json={"value": 1, "measurement_date": "2024-01-01T00:00:00Z"},
 	)
 	ids["measurement_id"] = reading.json()["id"]
+	many = await client.post(
+		"/api/v1/esg/measurements/bulk",
+		headers=alice.headers,
+		json={
+			"metric_id": ids["metric_id"],
+			"rows": [{"value": 2, "measurement_date": "2024-02-01T00:00:00Z"}],
+		},
+	)
+	ids["readings_import_id"] = many.json()["id"]
 	change = await client.post(
 		"/api/v1/plm/changes",
 		headers=alice.headers,
@@ -247,7 +256,7 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 	ids["change_id"] = change.json()["data"]["change_id"]
 	rules = await client.get("/api/v1/plm/approval-rules", headers=alice.headers)
 	ids["rule_id"] = rules.json()["data"][0]["rule_id"]
-	carbon = {
+	carbon: dict[str, tuple[str, dict[str, Any]]] = {
 		"site_id": ("sites", {"code": "LEEDS", "name": "Leeds", "country": "GB"}),
 		"activity_id": (
 			"activities",
@@ -280,6 +289,11 @@ async def built(client: httpx.AsyncClient, alice: Person) -> dict[str, str]:
 		assert made.status_code == 201, made.text
 		ids[name] = made.json()["id"]
 	ids["run_id"] = ids["calculation_id"]
+	record = carbon["activity_id"][1] | {"quantity": 2}
+	many = await client.post(
+		"/api/v1/esg/activities/bulk", headers=alice.headers, json={"rows": [record]}
+	)
+	ids["records_import_id"] = many.json()["id"]
 	lines = await client.get(
 		f"/api/v1/esg/calculations/{ids['run_id']}/lines", headers=alice.headers
 	)

@@ -38,6 +38,19 @@ class MeasurementRecorded(Event):
 	withdrawn: bool = False
 
 
+class MeasurementsRecorded(Event):
+	"""Many readings were recorded at once; `metric_ids` are those of at most a hundred metrics
+	(`more_metrics` says that there are others). Days are those of the first and the last reading."""
+
+	name = "esg.measurements.recorded.v1"
+	import_id: str
+	count: int
+	metric_ids: list[str]
+	more_metrics: bool
+	first_day: str
+	last_day: str
+
+
 class MetricValueChanged(Event):
 	"""The current value of a metric is another one now; targets and live pages follow from it."""
 

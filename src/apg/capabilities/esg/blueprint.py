@@ -3,6 +3,8 @@
 from apg.capabilities.esg import menu, permissions, searching
 from apg.capabilities.esg.activities import api as activities_api
 from apg.capabilities.esg.activities import computed as computed_metrics
+from apg.capabilities.esg.activities import ingest_api as records_api
+from apg.capabilities.esg.activities import tasks as activity_tasks
 from apg.capabilities.esg.activities import views as activities_views
 from apg.capabilities.esg.calculations import api as calculations_api
 from apg.capabilities.esg.calculations import tasks as calculations
@@ -23,7 +25,9 @@ from apg.capabilities.esg.footprints.port import ItemCarbonOfEsg
 from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
+from apg.capabilities.esg.measurements import ingest_api as readings_api
 from apg.capabilities.esg.measurements import panel_views, views
+from apg.capabilities.esg.measurements import tasks as measurement_tasks
 from apg.capabilities.esg.metrics import api as metrics_api
 from apg.capabilities.esg.metrics import home
 from apg.capabilities.esg.metrics import views as metrics_views
@@ -65,11 +69,13 @@ capability = Capability(
 				health_api.router,
 				metrics_api.router,
 				measurements_api.router,
+				readings_api.router,
 				factors_api.router,
 				factors_api.sources,
 				factors_api.gwp,
 				factor_files_api.router,
 				sites_api.router,
+				records_api.router,
 				activities_api.router,
 				activities_api.documents,
 				calculations_api.router,
@@ -110,6 +116,7 @@ capability = Capability(
 		contract.MetricCreated,
 		contract.MetricChanged,
 		contract.MeasurementRecorded,
+		contract.MeasurementsRecorded,
 		contract.MetricValueChanged,
 		contract.FactorsApproved,
 		contract.FactorsWithdrawn,
@@ -138,6 +145,8 @@ capability = Capability(
 		factor_files.take_import,
 		calculations.calculate,
 		footprint_tasks.record_footprint,
+		measurement_tasks.take_bulk,
+		activity_tasks.take_bulk,
 	),
 	retained=(Retained("measurements", "esg_measurements", "measurement_date"),),
 	ports={contract.ItemCarbon: ItemCarbonOfEsg()},

@@ -15,6 +15,8 @@ from apg.kernel.texts import _
 from apg.kernel.work import Work
 
 MOST_PROBLEMS = 200
+KEY = "distinct_because"
+Taken = tuple[int, str, str]  # row from 0, field, sentence
 
 
 class RowsTaken(Conflict):
@@ -33,11 +35,14 @@ async def insert(
 	if problems:
 		raise Invalid(problems=problems[:MOST_PROBLEMS])
 	keys = [duplicate_key(content) for content in contents]
-	taken = [*_twice(keys), *_crossing(contents)]
-	taken += await _known(work, keys)
-	taken += await _metered(work, contents)
+	taken = [*twice(keys), *crossing(contents)]
+	taken += await known(work, keys)
+	taken += await metered(work, contents)
 	if taken:
-		told = sorted(taken, key=lambda problem: int(problem.field.split(".")[1]))
+		told = [
+			Problem(f"records.{n}.{field}", sentence, "duplicate")
+			for n, field, sentence in sorted(taken, key=lambda row: row[0])
+		]
 		raise RowsTaken(_("Some rows are recorded already."), problems=told[:MOST_PROBLEMS])
 	batch_id = new_id()
 	record_ids = [new_id() for _content in contents]
@@ -57,19 +62,17 @@ async def insert(
 	return batch_id, record_ids
 
 
-def _twice(keys: Sequence[str]) -> Iterator[Problem]:
+def twice(keys: Sequence[str]) -> Iterator[Taken]:
+	"""Rows that repeat an earlier one."""
 	first: dict[str, int] = {}
 	for n, key in enumerate(keys):
 		other = first.setdefault(key, n)
 		if other != n:
-			yield _taken(n, _("This row repeats row {other} of the batch.", other=other + 1))
+			yield n, KEY, _("This row repeats row {other} of the batch.", other=other + 1)
 
 
-def _taken(n: int, sentence: str, field: str = "distinct_because") -> Problem:
-	return Problem(f"records.{n}.{field}", sentence, "duplicate")
-
-
-async def _known(work: Work, keys: Sequence[str]) -> list[Problem]:
+async def known(work: Work, keys: Sequence[str]) -> list[Taken]:
+	"""Rows that a standing record says already."""
 	rows = await work.execute(
 		select(ActivityRecord.duplicate_key, ActivityRecord.record_id).where(
 			ActivityRecord.duplicate_key == texts(keys),
@@ -77,15 +80,15 @@ async def _known(work: Work, keys: Sequence[str]) -> list[Problem]:
 			ActivityRecord.withdrawn_at.is_(None),
 		)
 	)
-	known = {row.duplicate_key: row.record_id for row in rows.all()}
+	held = {row.duplicate_key: row.record_id for row in rows.all()}
 	return [
-		_taken(n, _("The record {id} says the same already.", id=known[key]))
+		(n, KEY, _("The record {id} says the same already.", id=held[key]))
 		for n, key in enumerate(keys)
-		if key in known
+		if key in held
 	]
 
 
-def _crossing(contents: Sequence[dict[str, Any]]) -> Iterator[Problem]:
+def crossing(contents: Sequence[dict[str, Any]]) -> Iterator[Taken]:
 	"""Rows of one meter whose periods overlap inside the batch."""
 	metered = sorted(
 		(content["meter"], content["activity_code"], content["period_start"], n)
@@ -96,13 +99,13 @@ def _crossing(contents: Sequence[dict[str, Any]]) -> Iterator[Problem]:
 	for meter, code, start, n in metered:
 		if reached and reached[:2] == (meter, code) and start < reached[2]:
 			sentence = _("The period overlaps row {other} of the same meter.", other=reached[3] + 1)
-			yield _taken(n, sentence, "period_start")
+			yield n, "period_start", sentence
 		end = contents[n]["period_end"]
 		if not reached or reached[:2] != (meter, code) or end > reached[2]:
 			reached = (meter, code, end, n)
 
 
-async def _metered(work: Work, contents: Sequence[dict[str, Any]]) -> list[Problem]:
+async def metered(work: Work, contents: Sequence[dict[str, Any]]) -> list[Taken]:
 	"""Rows whose meter has a standing record for a part of the period."""
 	rows = [(n, content) for n, content in enumerate(contents) if content["meter"] is not None]
 	if not rows:
@@ -134,6 +137,6 @@ async def _metered(work: Work, contents: Sequence[dict[str, Any]]) -> list[Probl
 		)
 	)
 	return [
-		_taken(int(row.n), _("The meter has record {id} for it.", id=row.record_id), "period_start")
+		(int(row.n), "period_start", _("The meter has record {id} for it.", id=row.record_id))
 		for row in found.all()
 	]

@@ -4,12 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from apg.capabilities.esg.bulk.schemas import MOST_ROWS as MOST_IN_BODY
 from apg.capabilities.esg.shared import activity_words as words
 from apg.capabilities.esg.shared import places
 from apg.capabilities.esg.shared.activity_words import Kind, Quality, Stage, State
 from apg.capabilities.esg.shared.told import told
+from apg.kernel.bulk import Mode
 from apg.kernel.texts import _
 from apg.kernel.web.wire import Amount, IdText, Line, Moment, refused
 from apg.platform.reference import unit_contexts
@@ -129,6 +131,22 @@ class ActivityBatch(BaseModel):
 	)
 
 	records: Annotated[list[ActivityIn], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+_ROW = WithJsonSchema({"type": "object", "description": "the fields of a single activity record"})
+
+
+class ActivitiesBulk(BaseModel):
+	"""Many records; those that cannot be taken are named by their row."""
+
+	model_config = ConfigDict(
+		extra="forbid", json_schema_extra={"examples": [{"mode": "valid", "rows": [EXAMPLE]}]}
+	)
+
+	mode: Mode = Mode.ALL
+	rows: Annotated[
+		list[Annotated[dict[str, Any], _ROW]], Field(min_length=1, max_length=MOST_IN_BODY)
+	]
 
 
 class ActivityCorrection(BaseModel):

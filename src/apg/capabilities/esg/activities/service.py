@@ -153,17 +153,31 @@ async def record_many(work: Work, rows: Sequence[ActivityIn]) -> BatchOut:
 		contents.append(_content(new, context))
 	batch_id, record_ids = await batches.insert(work, contents, problems)
 	codes = sorted({content["activity_code"] for content in contents})
-	work.publish(
-		ActivitiesRecorded(
-			batch_id=batch_id,
-			count=len(rows),
-			codes=codes[:MOST_CODES_TOLD] if sum(map(len, codes)) < 6_000 else [],
-			more_codes=len(codes) > MOST_CODES_TOLD or sum(map(len, codes)) >= 6_000,
-			first_day=min(content["period_start"] for content in contents).date().isoformat(),
-			last_day=max(content["period_end"] for content in contents).date().isoformat(),
-		)
-	)
+	first = min(content["period_start"] for content in contents).date().isoformat()
+	last = max(content["period_end"] for content in contents).date().isoformat()
+	work.publish(told_of_many(batch_id, len(rows), codes, first, last))
 	return BatchOut(batch_id=batch_id, count=len(rows), activity_ids=record_ids)
+
+
+def told_of_many(
+	batch_id: str,
+	count: int,
+	codes: Sequence[str],
+	first_day: str,
+	last_day: str,
+	*,
+	more_codes: bool = False,
+) -> ActivitiesRecorded:
+	"""The one event of many records."""
+	fits = sum(map(len, codes)) < 6_000
+	return ActivitiesRecorded(
+		batch_id=batch_id,
+		count=count,
+		codes=list(codes[:MOST_CODES_TOLD]) if fits else [],
+		more_codes=more_codes or len(codes) > MOST_CODES_TOLD or not fits,
+		first_day=first_day,
+		last_day=last_day,
+	)
 
 
 async def _standing(work: Work, activity_id: str) -> ActivityRecord:

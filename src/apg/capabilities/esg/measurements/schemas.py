@@ -4,10 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from apg.capabilities.esg.bulk.schemas import MOST_ROWS
 from apg.capabilities.esg.shared.free_fields import bounded
-from apg.kernel.web.wire import Amount, Line, Moment
+from apg.kernel.bulk import Mode
+from apg.kernel.web.wire import Amount, IdText, Line, Moment
 
 EXAMPLE: dict[str, Any] = {
 	"value": 98250.5,
@@ -44,6 +46,31 @@ class MeasurementIn(BaseModel):
 	)
 	tenant_id: str | None = Field(default=None, description="accepted when it is your own")
 	created_by: str | None = Field(default=None, description="accepted when it is you")
+
+
+BULK_EXAMPLE: dict[str, Any] = {
+	"mode": "valid",
+	"rows": [{"metric_code": "ENERGY", **EXAMPLE}],
+}
+_ROW = WithJsonSchema(
+	{
+		"type": "object",
+		"description": "the fields of a single measurement; metric_id or metric_code names the metric, "
+		"unit is accepted when it is the metric's",
+	}
+)
+
+
+class MeasurementsBulk(BaseModel):
+	"""Many readings; `metric_id` is the metric of rows that name none."""
+
+	model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [BULK_EXAMPLE]})
+
+	mode: Mode = Mode.ALL
+	metric_id: IdText | None = None
+	rows: Annotated[
+		list[Annotated[dict[str, Any], _ROW]], Field(min_length=1, max_length=MOST_ROWS)
+	]
 
 
 class MeasurementPut(MeasurementIn):

@@ -150,6 +150,17 @@ async def renew(work: Work, metric: Any) -> Known | None:
 	return newest
 
 
+async def settle(work: Work, metric: Any) -> Known | None:
+	"""The state after many new readings: that which the last one of them alone would have led to."""
+	rows = await history(work, metric.id, limit=HISTORY + 1)
+	score, trend = _told(metric, rows)
+	if rows:
+		new = _values(work, metric, rows[0], score, trend)
+		if await work.scalar(_ADVANCE, new | {"anyway": False}) is None:
+			await work.execute(_SCORE_ONLY, _only(work, metric, score, trend))
+	return rows[0] if rows else None
+
+
 def _values(
 	work: Work, metric: Any, newest: Known | None, score: Any, trend: dict[str, Any]
 ) -> dict[str, Any]:
