@@ -45,6 +45,7 @@ PARTS = {
 	"/plm/lines/{parent_revision_id}/{line_uid}/substitutes",
 	"/plm/products/choices",
 	"/plm/products/export.csv",
+	"/plm/products/{product_id}/documents/{document_id}/file",
 	"/plm/products/{product_id}/figures",
 	"/plm/products/{product_id}/structure/children",
 	"/plm/products/{product_id}/structure/rows",

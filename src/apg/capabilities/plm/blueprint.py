@@ -21,6 +21,8 @@ from apg.capabilities.plm.classes import views as classes_views
 from apg.capabilities.plm.compliance import api as compliance_api
 from apg.capabilities.plm.compliance import jobs as compliance_jobs
 from apg.capabilities.plm.compliance import views as compliance_views
+from apg.capabilities.plm.documents import api as documents_api
+from apg.capabilities.plm.documents import views as documents_views
 from apg.capabilities.plm.effectivity import api as effectivity_api
 from apg.capabilities.plm.effectivity import views as effectivity_views
 from apg.capabilities.plm.health import api as health_api
@@ -98,6 +100,7 @@ capability = Capability(
 				baselines_api.router,
 				classes_api.router,
 				effectivity_api.router,
+				documents_api.router,
 				suppliers_api.router,
 				imports_api.router,
 				changes_api.router,
@@ -121,6 +124,7 @@ capability = Capability(
 				baselines_views.router,
 				classes_views.router,
 				effectivity_views.router,
+				documents_views.router,
 				suppliers_views.router,
 				imports_views.router,
 				rules_views.router,

@@ -21,7 +21,9 @@ def _sheet(rows: int = 1) -> Sheet:
 		language="de",
 		blocks=[
 			Facts(tuple((f"Fact {n}", words(text)) for n, text in enumerate(SCRIPTS))),
-			Paragraph((Said("taken out", "removed"), Said(" "), Said("put in", "added")), boxed=True),
+			Paragraph(
+				(Said("taken out", "removed"), Said(" "), Said("put in", "added")), boxed=True
+			),
 			Heading("Lines"),
 			Table(
 				("Find", "Product"),

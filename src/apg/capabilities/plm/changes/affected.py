@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.changes.schemas import AffectedIn, AffectedPatch
 from apg.capabilities.plm.classes.inheritance import schemes
+from apg.capabilities.plm.documents.carrying import copy_documents
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.revisions import moves
@@ -279,9 +280,11 @@ async def _base_of(work: Work, loose: Revision) -> str | None:
 
 
 async def copy_content(work: Work, copied: Mapping[str, str]) -> int:
-	"""Lines and substitutes of many revisions at once, `line_uid` kept; answers how many lines."""
+	"""Lines, substitutes and documents of many revisions at once, `line_uid` kept; answers how many
+	lines."""
 	if not copied:
 		return 0
+	await copy_documents(work, copied)
 	return await copy_lines(work, copied)
 
 

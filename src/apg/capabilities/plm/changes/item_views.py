@@ -7,7 +7,10 @@ from fastapi import Request, Response
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.changes import answers, framing, service
 from apg.capabilities.plm.changes.schemas import AffectedIn, AffectedPatch, RebaseIn, ReplaceIn
+from apg.capabilities.plm.products import forms, revising
 from apg.capabilities.plm.products import framing as products
+from apg.capabilities.plm.products.schemas import ProductPatch
+from apg.capabilities.plm.refusals import as_invalid
 from apg.capabilities.plm.shared.change_states import Disposition, ItemAction, Place
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.capabilities.plm.structures import answers as structure
@@ -26,6 +29,7 @@ router = Router(prefix="/changes/{change_id}", include_in_schema=False)
 Reading = Annotated[Work, allow(may.CHANGES_READ)]
 Updating = Annotated[Work, allow(may.CHANGES_UPDATE)]
 Editing = Annotated[Work, allow(may.STRUCTURES_UPDATE)]
+Describing = Annotated[Work, allow(may.PRODUCTS_UPDATE)]
 
 
 def _refused(values: dict[str, Any], error: Invalid | Conflict) -> FormState:
@@ -223,6 +227,60 @@ async def change_line(
 		await work.close()
 		return await _lines_page(work, change_id, item_id, _refused({}, refused), 422)
 	return lead_to(work, f"/plm/changes/{change_id}/items/{item_id}/lines", text=text)
+
+
+# -- fields of the order's revision -------------------------------------------------------------
+
+
+async def _fields_page(
+	work: Work, change_id: str, item_id: str, values: dict[str, Any] | None = None,
+	refused: Invalid | None = None,
+) -> Response:  # fmt: skip
+	item = load_json((await answers.item(work, change_id, item_id)).body)
+	product = await products.product_of(work, item["product_id"], item["to_revision_id"])
+	shown = forms.with_seen(product)
+	if refused is not None:
+		shown |= {name: text for name, text in (values or {}).items() if name in forms.OF_REVISION}
+	return show(
+		work,
+		"plm/changes/fields.html",
+		status=200 if refused is None else 422,
+		block=None if refused is None else "form",
+		change=await framing.change_of(work, change_id),
+		item=item,
+		form=FormState.of(shown) if refused is None else FormState.refused(shown, refused),
+	)
+
+
+@router.get("/items/{item_id}/fields")
+async def fields_page(change_id: str, item_id: str, work: Describing) -> Response:
+	await _place(work, change_id, item_id)
+	return await _fields_page(work, change_id, item_id)
+
+
+@router.post("/items/{item_id}/fields")
+async def change_fields(
+	change_id: str, item_id: str, request: Request, work: Describing
+) -> Response:
+	"""Only what this person changed is saved; what somebody else changed meanwhile is asked."""
+	values = await typed(request, work)
+	own = {name: one for name, one in values.items() if name in {*forms.OF_REVISION, forms.SEEN}}
+	try:
+		product_id, revision = await _place(work, change_id, item_id)
+		rows = forms.conflicts(own, await products.product_of(work, product_id, revision))
+		if rows:
+			text = _("Somebody changed this to “{theirs}” meanwhile; save again to overwrite it.")
+			problems = [
+				Problem(row["name"], text.format(theirs=row["theirs"]), "conflict") for row in rows
+			]
+			raise Invalid(_("Somebody else saved meanwhile."), problems=problems)
+		patch = checked(ProductPatch, forms.changed(own))
+		await revising.change_revision(work, product_id, revision, patch)
+	except (Invalid, Conflict) as refused:
+		await work.close()
+		told = refused if isinstance(refused, Invalid) and refused.problems else as_invalid(refused)
+		return await _fields_page(work, change_id, item_id, values, told)
+	return lead_to(work, _redline(change_id), text=_("The fields are saved."))
 
 
 # -- rebase -------------------------------------------------------------------------------------

@@ -320,7 +320,12 @@ def _line_row(line: Row) -> tuple[Words, ...]:
 
 
 def _change(field: Row) -> Words:
-	name = _(field["field"].removeprefix("custom_attributes.").replace("_", " "))
+	name = _(
+		field["field"]
+		.removeprefix("custom_attributes.")
+		.removeprefix("documents.")
+		.replace("_", " ")
+	)
 	old, new = (
 		framing.shown(field["field"], field["old"]),
 		framing.shown(field["field"], field["new"]),

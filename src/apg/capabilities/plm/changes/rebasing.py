@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from apg.capabilities.plm.changes.models import Change, ChangeItem
+from apg.capabilities.plm.documents.carrying import editions_of, links_of, set_documents
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.rows import delete_rows, ids, insert_rows, update_rows
 from apg.capabilities.plm.shared import compare
@@ -23,6 +24,7 @@ from apg.kernel.work import Work
 REVISION = "revision"
 """The name under which the revision's own fields take part in a merge."""
 ATTRIBUTE = "custom_attributes."
+DOCUMENTS = "documents."
 OWN = ("name", "description", "material")
 LINE_FIELDS = (
 	"child_revision_id",
@@ -89,7 +91,12 @@ async def look(work: Work, item: ChangeItem, choices: Choices) -> Rebased:
 		lines.get(onto.id, []),
 		choices,
 	)
-	own = merge([_own(base)] if base is not None else [], [_own(mine)], [_own(onto)], choices)
+	documents = await links_of(work, wanted)
+
+	def own_of(revision: Revision) -> compare.Line:
+		return _own(revision, documents.get(revision.id, {}))
+
+	own = merge([own_of(base)] if base is not None else [], [own_of(mine)], [own_of(onto)], choices)
 	return Rebased(item, onto, merged, own)
 
 
@@ -101,6 +108,16 @@ async def apply(work: Work, change: Change, found: Rebased) -> None:
 	revision.must_be_working()
 	_write_own(revision, found.own.lines[0])
 	await work.flush()
+	await set_documents(
+		work,
+		revision_id,
+		[
+			document_id
+			for name, ids_ in found.own.lines[0].fields.items()
+			if name.startswith(DOCUMENTS)
+			for document_id in ids_ or ()
+		],
+	)
 	present = (await _lines_of(work, [revision_id])).get(revision_id, [])
 	await _write_lines(work, revision_id, present, found.merged.lines)
 	item.from_revision_id = found.onto.id
@@ -142,7 +159,7 @@ async def _lines_of(work: Work, revision_ids: list[str]) -> dict[str, list[compa
 	return found
 
 
-def _own(revision: Revision) -> compare.Line:
+def _own(revision: Revision, documents: Mapping[str, tuple[str, ...]]) -> compare.Line:
 	mass = None if revision.mass is None else (revision.mass, revision.mass_unit)
 	return compare.Line(
 		uid=REVISION,
@@ -151,6 +168,7 @@ def _own(revision: Revision) -> compare.Line:
 			**{name: getattr(revision, name) for name in OWN},
 			"mass": mass,
 			**{f"{ATTRIBUTE}{name}": value for name, value in revision.attributes.items()},
+			**{f"{DOCUMENTS}{name}": ids_ for name, ids_ in documents.items()},
 		},
 	)
 
@@ -258,6 +276,16 @@ async def told(work: Work, found: Rebased) -> dict[str, Any]:
 	}  # fmt: skip
 	rows = await work.execute(select(Item.id, Item.number).where(Item.id == ids(sorted(wanted))))
 	numbers = dict(rows.all())
+	numbers |= await editions_of(
+		work,
+		[
+			document_id
+			for clash in found.clashes
+			if clash.field.startswith(DOCUMENTS)
+			for side in (clash.base, clash.mine, clash.theirs)
+			for document_id in side or ()
+		],
+	)
 	return {
 		"product_id": found.item.item_id,
 		"from_revision_id": found.item.from_revision_id,
@@ -301,5 +329,5 @@ def _shown(value: Any, numbers: Mapping[str, str]) -> Any:
 			"designators": sorted(value.designators),
 		}
 	if isinstance(value, (frozenset, tuple, list)):
-		return [str(one) for one in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+		return [numbers.get(str(one), str(one)) for one in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 	return numbers.get(value, value) if isinstance(value, str) else value

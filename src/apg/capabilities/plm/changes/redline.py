@@ -3,6 +3,7 @@
 from typing import Any
 
 from apg.capabilities.plm.changes.models import Change, ChangeItem
+from apg.capabilities.plm.documents.carrying import differences
 from apg.capabilities.plm.shared.change_states import ItemAction
 from apg.capabilities.plm.structures import answers
 from apg.kernel.work import Work
@@ -14,11 +15,17 @@ async def of_item(work: Work, item: ChangeItem) -> dict[str, Any] | None:
 	"""The difference of one product; None where the change opens no revision of it."""
 	if item.to_revision_id is None:
 		return None
-	if item.from_revision_id is None:
-		return await _all_new(work, item)
-	return await answers.comparison(
-		work, item.item_id, other=item.from_revision_id, revision=item.to_revision_id
+	found = (
+		await _all_new(work, item)
+		if item.from_revision_id is None
+		else await answers.comparison(
+			work, item.item_id, other=item.from_revision_id, revision=item.to_revision_id
+		)
 	)
+	documents = await differences(work, item.from_revision_id, item.to_revision_id)
+	found["attributes"] += documents
+	found["identical"] = found["identical"] and not documents
+	return found
 
 
 async def _all_new(work: Work, item: ChangeItem) -> dict[str, Any]:

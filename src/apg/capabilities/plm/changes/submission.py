@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from apg.capabilities.plm.changes.models import Change, ChangeItem
-from apg.capabilities.plm.classes.inheritance import unmet_requirements
+from apg.capabilities.plm.documents.requirements import PREFIX, unmet_requirements
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.revisions.obstacles import obstacles_of
 from apg.capabilities.plm.rows import ids
@@ -121,6 +121,8 @@ async def _of_revisions(
 			found.append(Problem(field, f"{number}: {one.message} {page}", one.code))
 	for gap in await unmet_requirements(work, wanted):
 		field, page = place(gap.revision_id, gap.problem.field)
+		if gap.problem.field.startswith(PREFIX):
+			page = page.replace("?", "/documents?")
 		found.append(Problem(field, f"{gap.problem.message} {page}", gap.problem.code))
 	leaving = {i.item_id for i in items if i.action == ItemAction.OBSOLETE}
 	if leaving and wanted:

@@ -19,7 +19,10 @@ _PHASES = ", ".join(repr(str(phase)) for phase in LifecyclePhase)
 
 class PartClass(TenantOwned, Base):
 	"""A node of the tree. `path` is the names from the root on, joined by `/`; a product names its
-	class by it, so a path below a class that is not recorded itself still inherits from it."""
+	class by it, so a path below a class that is not recorded itself still inherits from it.
+
+	`documents` are the kinds that its products and those below need at release.
+	"""
 
 	__tablename__ = "plm_classes"
 	__human__ = "class"
@@ -29,6 +32,7 @@ class PartClass(TenantOwned, Base):
 	name: Mapped[str] = mapped_column()
 	path: Mapped[str] = mapped_column()
 	description: Mapped[str | None] = mapped_column()
+	documents: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
 
 	__table_args__ = (
 		UniqueConstraint(

@@ -29,6 +29,7 @@ def select_classes() -> AnySelect:
 		PartClass.path.label("path"),
 		PartClass.parent_id.label("parent_id"),
 		PartClass.description.label("description"),
+		PartClass.documents.label("required_documents"),
 		attributes.label("attribute_count"),
 		literal_column(_PRODUCTS, Integer).label("product_count"),
 		PartClass.created_at.label("created_at"),

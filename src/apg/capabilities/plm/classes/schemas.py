@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.shared.attributes import AttributeKind
+from apg.capabilities.plm.shared.document_kinds import DocumentKind
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.capabilities.plm.shared.numbering import LabelSeries
 from apg.kernel.texts import _
@@ -17,6 +18,7 @@ ClassName = Annotated[Line, Field(min_length=1, max_length=60, pattern="^[^/]+$"
 AttributeName = Annotated[Line, Field(min_length=1, max_length=60)]
 Choice = Annotated[Line, Field(min_length=1, max_length=100)]
 Text = Annotated[Line, Field(max_length=1000)]
+Kinds = Annotated[list[DocumentKind], Field(max_length=len(DocumentKind))]
 
 
 class ClassIn(BaseModel):
@@ -27,6 +29,7 @@ class ClassIn(BaseModel):
 	name: ClassName
 	parent_id: IdText | None = None
 	description: Text | None = None
+	required_documents: Kinds = Field(default_factory=list[DocumentKind])
 
 
 class ClassPatch(BaseModel):
@@ -37,16 +40,19 @@ class ClassPatch(BaseModel):
 	name: ClassName | None = None
 	parent_id: IdText | None = None
 	description: Text | None = None
+	required_documents: Kinds | None = None
 
 
 class ClassOut(BaseModel):
-	"""`product_count`: products of this class and of those below it."""
+	"""`product_count`: products of this class and of those below it. `required_documents`: kinds that
+	the class itself asks for at release; those of classes above count as well."""
 
 	class_id: str
 	name: str
 	path: str
 	parent_id: str | None
 	description: str | None
+	required_documents: list[str]
 	attribute_count: int
 	product_count: int
 	created_at: datetime

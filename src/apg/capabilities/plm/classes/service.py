@@ -60,7 +60,11 @@ async def create(work: Work, new: ClassIn) -> PartClass:
 	path = _path(await _parent(work, new.parent_id), new.name)
 	made = work.add(
 		PartClass(
-			parent_id=new.parent_id, name=new.name, path=path, description=new.description or None
+			parent_id=new.parent_id,
+			name=new.name,
+			path=path,
+			description=new.description or None,
+			documents=list(dict.fromkeys(new.required_documents)),
 		)
 	)
 	await work.flush()
@@ -112,6 +116,8 @@ async def change(work: Work, class_id: str, patch: ClassPatch) -> PartClass:
 		raise Invalid.one("name", _("This field cannot be emptied."))
 	if "description" in given:
 		held.description = given["description"] or None
+	if "required_documents" in given:
+		held.documents = list(dict.fromkeys(given["required_documents"] or []))
 	name = given.get("name") or held.name
 	parent_id = given.get("parent_id", held.parent_id)
 	parent = await _parent(work, parent_id)

@@ -15,6 +15,7 @@ from apg.capabilities.plm.classes.schemas import (
 )
 from apg.capabilities.plm.refusals import REFUSED, as_invalid
 from apg.capabilities.plm.shared.attributes import AttributeKind
+from apg.capabilities.plm.shared.document_kinds import DocumentKind
 from apg.capabilities.plm.shared.label_schemes import LabelScheme
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.capabilities.plm.shared.numbering import LabelSeries
@@ -137,11 +138,28 @@ async def _detail(work: Work, class_id: str, status: int = 200, **more: Any) -> 
 			if row["path"] != held["path"] and not row["path"].startswith(held["path"] + "/")
 		],
 		"kinds": [(str(value), _(label)) for value, label in KINDS],
-		"form": FormState.of(held),
+		"form": FormState.of(
+			held | {f"document_{kind}": "true" for kind in held["required_documents"]}
+		),
+		"documents": _documents(),
+		"above": await _asked_above(work, held["path"]),
 		"attribute_form": FormState.of({"kind": "text"}),
 		**more,
 	}
 	return show(work, "plm/classes/detail.html", status=status, **context)
+
+
+def _documents() -> list[tuple[str, str]]:
+	return [(str(one), _(str(one).replace("_", " ").capitalize())) for one in DocumentKind]
+
+
+async def _asked_above(work: Work, path: str) -> list[dict[str, Any]]:
+	"""Classes above that ask for documents too."""
+	return [
+		row
+		for row in await _tree(work)
+		if row["required_documents"] and path.startswith(row["path"] + "/")
+	]
 
 
 @router.get("/classes/{class_id}")
@@ -155,7 +173,11 @@ async def change(class_id: str, request: Request, work: Updating) -> Response:
 	work.if_match = work.if_match or '""'
 	try:
 		given = {"name": "", "parent_id": "", "description": "", **values}
-		await service.change(work, class_id, checked(ClassPatch, blank_as_none(given)))
+		kinds = [
+			kind for kind, _label in _documents() if given.pop(f"document_{kind}", "") == "true"
+		]
+		patch = blank_as_none(given) | {"required_documents": kinds}
+		await service.change(work, class_id, checked(ClassPatch, patch))
 	except REFUSED as refused:
 		await work.close()
 		await service.read(work, class_id)

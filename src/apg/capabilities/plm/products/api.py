@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from apg.capabilities.plm import permissions as may
-from apg.capabilities.plm.products import reading, service
+from apg.capabilities.plm.products import reading, revising, service
 from apg.capabilities.plm.products.schemas import (
 	CostIn,
 	CostOut,
@@ -121,8 +121,22 @@ async def put_product(product_id: str, body: ProductPut, work: Updating) -> Resp
 
 
 @router.patch("/{product_id}", response_model=Ok[ProductOut], summary="Change a product")
-async def patch_product(product_id: str, body: ProductPatch, work: Updating) -> Response:
-	shown = await service.change(work, product_id, body)
+async def patch_product(
+	product_id: str,
+	body: ProductPatch,
+	work: Updating,
+	revision: Annotated[
+		str | None,
+		Query(max_length=40, description="label or id of a working revision, also of an order's"),
+	] = None,
+) -> Response:
+	"""With `?revision=` the fields of that revision alone: name, description, attributes, mass,
+	material."""
+	shown = (
+		await service.change(work, product_id, body)
+		if revision is None
+		else await revising.change_revision(work, product_id, revision, body)
+	)
 	return ok(work, await service.read(work, product_id, revision_id=shown))
 
 

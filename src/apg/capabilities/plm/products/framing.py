@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import column, func, select, table
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.products import reading, service
 from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, Revision
 from apg.contracts.esg import ItemCarbon
-from apg.kernel.database import load_json
+from apg.kernel.database import id_type, load_json
 from apg.kernel.errors import NotFound
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
@@ -94,7 +94,7 @@ async def frame(
 	rights, carbon = May.of(work), work.port(ItemCarbon)
 	base = f"/plm/products/{product_id}"
 	of = f"?revision={product['revision_id']}" if revision else ""
-	counts = await _counts(work, product_id)
+	counts = await _counts(work, product_id, product["revision_id"])
 	tabs: list[tuple[Any, ...]] = []
 	if rights.structure:
 		tabs.append(("structure", _("Structure"), f"{base}{of}"))
@@ -103,6 +103,7 @@ async def frame(
 		tabs.append(("costs", _("Costs"), f"{base}/costs{of}", counts["costs"]))
 	if rights.structure:
 		tabs.append(("where-used", _("Where used"), f"{base}/where-used{of}"))
+	tabs.append(("documents", _("Documents"), f"{base}/documents{of}", counts["documents"]))
 	tabs.append(("revisions", _("Revisions"), f"{base}/revisions{of}", counts["revisions"]))
 	tabs.append(("effectivity", _("Effectivity"), f"{base}/effectivity"))
 	tabs.append(("sources", _("Sources"), f"{base}/sources"))
@@ -122,7 +123,11 @@ async def frame(
 	}
 
 
-async def _counts(work: Work, product_id: str) -> dict[str, int]:
+# Documents stand above products; here they are counted only.
+_DOCUMENTS = table("plm_revision_documents", column("revision_id", id_type))
+
+
+async def _counts(work: Work, product_id: str, revision_id: str | None = None) -> dict[str, int]:
 	def of(entity: Any, *more: Any) -> Any:
 		return (
 			select(func.count())
@@ -136,6 +141,11 @@ async def _counts(work: Work, product_id: str) -> dict[str, int]:
 			of(ItemCost).label("costs"),
 			of(Identifier).label("identifiers"),
 			of(Revision, Revision.state != "cancelled").label("revisions"),
+			select(func.count())
+			.select_from(_DOCUMENTS)
+			.where(_DOCUMENTS.c.revision_id == revision_id)
+			.scalar_subquery()
+			.label("documents"),
 		)
 	)
 	return dict(row.mappings().one())

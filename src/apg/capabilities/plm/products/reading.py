@@ -26,6 +26,15 @@ SORTABLE: dict[str, Any] = {
 NULLABLE = frozenset({"target_cost"})
 
 
+# Documents stand above products; what is told of them here is their names and where they are.
+_DOCUMENTS = """(select coalesce(jsonb_agg(jsonb_build_object('document_id', d.id, 'kind', d.kind,
+	'title', d.title, 'revision', d.label, 'file_name', d.file_name, 'sha256', d.sha256)
+	order by d.kind, d.title, d.id), '[]'::jsonb)
+	from plm_revision_documents rd join plm_documents d on d.tenant_id = rd.tenant_id
+	and d.id = rd.document_id
+	where rd.tenant_id = plm_revisions.tenant_id and rd.revision_id = plm_revisions.id)"""
+
+
 def current_cost(column: Any) -> Any:
 	"""A column of the cost shown as current: recorded by hand before internal before purchase; then
 	the latest date that has come, then the smallest quantity. A count of products drops it."""
@@ -76,7 +85,7 @@ def select_products(revision: Any = None) -> AnySelect:
 		literal_column("null::text").label("digital_twin_id"),
 		twin.label("digital_twin"),
 		literal_column("'[]'::jsonb", JSONB).label("compliance_records"),
-		literal_column("'[]'::jsonb", JSONB).label("document_references"),
+		literal_column(_DOCUMENTS, JSONB).label("document_references"),
 		Revision.attributes.label("custom_attributes"),
 		Item.tags.label("tags"),
 		Item.created_at.label("created_at"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from apg.capabilities.plm.documents.carrying import contents_of
 from apg.capabilities.plm.products.models import Revision
 from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.content_hash import content_hash
@@ -23,7 +24,7 @@ async def hash_of(work: Work, revision: Revision) -> str:
 
 
 async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]:
-	"""The hashes of several revisions by their ids, in three queries; where one pins another of
+	"""The hashes of several revisions by their ids, in four queries; where one pins another of
 	them, it carries the hash computed here."""
 	await work.flush()
 	wanted = ids([revision.id for revision in revisions])
@@ -39,6 +40,7 @@ async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]
 		substitutes.setdefault(each.line_id, []).append(
 			{"product": each.item_id, "rank": each.rank, "ratio": each.quantity_ratio}
 		)
+	documents = await contents_of(work, [revision.id for revision in revisions])
 	held = {revision.id: revision for revision in revisions}
 	found: dict[str, str] = {}
 
@@ -50,7 +52,10 @@ async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]
 			below = held.get(line.child_revision_id)  # no cycle: a structure never has one
 			pinned = line.content_hash if below is None else hashed(below)
 			written.append(_line(line, pinned, substitutes.get(line.id, [])))
-		found[revision.id] = content_hash(written, fields_of(revision))
+		fields = fields_of(revision)
+		if revision.id in documents:  # without any, the hash is that of before there were documents
+			fields["documents"] = documents[revision.id]
+		found[revision.id] = content_hash(written, fields)
 		return found[revision.id]
 
 	for revision in revisions:

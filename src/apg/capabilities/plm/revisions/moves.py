@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from apg.capabilities.plm.classes.inheritance import unmet_requirements
+from apg.capabilities.plm.documents.requirements import unmet_requirements
 from apg.capabilities.plm.effectivity.service import follow_release
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision

@@ -2,7 +2,8 @@
 
 from sqlalchemy import select
 
-from apg.capabilities.plm.classes.inheritance import unmet_requirements
+from apg.capabilities.plm.documents.carrying import copy_documents
+from apg.capabilities.plm.documents.requirements import unmet_requirements
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.products.reading import latest_working
@@ -106,6 +107,7 @@ async def open_revision(
 	)
 	await work.flush()
 	await copy_lines(work, {source.id: revision.id})
+	await copy_documents(work, {source.id: revision.id})
 	work.publish(RevisionOpened(product_id=item.id, revision_id=revision.id, copied_from=source.id))
 	return revision
 

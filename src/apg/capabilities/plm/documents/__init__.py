@@ -1,0 +1,1 @@
+"""Documents of revisions: drawings, models, reports; kept with what they describe."""
