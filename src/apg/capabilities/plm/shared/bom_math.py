@@ -240,7 +240,7 @@ class RollUp:
 		return RollUp(structure, self.lots, made, totals, dict(self._amounts))
 
 
-_MOST_AMOUNTS = 8
+_MOST_AMOUNTS = 4
 
 
 def _equal(one: BoolArray | None, other: BoolArray | None) -> bool:

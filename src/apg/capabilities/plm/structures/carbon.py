@@ -13,11 +13,11 @@ import numpy as np
 
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
-from apg.capabilities.plm.structures.contents import ESTIMATED
 from apg.capabilities.plm.structures.fixed_rows import Places, distinct, fixed_rows, whole, words
 from apg.capabilities.plm.structures.masses import Masses
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.snapshots import Snapshot
+from apg.capabilities.plm.structures.updating import MATERIAL, MATERIALS
 from apg.contracts.esg import Carbon, ItemCarbon, NoCarbon
 from apg.kernel.work import Work
 
@@ -68,6 +68,20 @@ class NodeCarbon:
 	estimated: BoolArray
 	leaf: BoolArray
 	by_material: ByMaterial | None = None
+
+	def same(self, other: "NodeCarbon") -> bool:
+		"""Whether ESG said the very same."""
+		one, two = self.figures, other.figures
+		pairs = ((one.values, two.values), (one.known, two.known), (one.required, two.required))
+		pairs += ((one.stops, two.stops), (self.estimated, other.estimated))
+		rates = [
+			None if each is None else each.rates for each in (self.by_material, other.by_material)
+		]
+		return (
+			self.own == other.own
+			and rates[0] == rates[1]
+			and all(np.array_equal(a, b) for a, b in pairs if a is not None and b is not None)
+		)
 
 	def missing(self, node: int) -> NoCarbon | None:
 		"""Why a node that needs a figure of its own has none."""
@@ -143,8 +157,7 @@ async def carbon_of(
 
 
 _MATERIALS = f"""
-	select r.id, hashtextextended(r.material, 0), (r.attributes ? '{ESTIMATED}')::int::int2
-	from plm_revisions r where r.material is not null and r.material <> ''
+	select r.id, {MATERIAL} from plm_revisions r where r.material is not null and r.material <> ''
 """  # noqa: S608 - constants of ours
 _COLUMNS = {"id": "uuid", "material": "int8", "estimated": "int2"}
 _NAMES = """
@@ -166,23 +179,16 @@ async def _by_material(
 ) -> ByMaterial:
 	"""Mass times material for every leaf, in columns; fills values, known and estimated."""
 	structure = snapshot.structure
-	if nodes.size > SCANNED:
-		rows = await fixed_rows(work, _MATERIALS, _COLUMNS)
-	else:
-		some = f"{_MATERIALS} and r.id = any($1::uuid[])"
-		rows = await fixed_rows(work, some, _COLUMNS, structure.names(nodes))
-	codes, place = distinct(whole(rows["material"]))
-	names = {int(row[0]): row[1] for row in await fetched(work, _NAMES, codes.tolist())}
-	found = await port.per_kilogram(work, {names[int(code)] for code in codes}, on=day)
+	hashes, noted = await _materials(work, snapshot)
+	codes, of_node = distinct(hashes)
+	names = await _names(work, snapshot, codes)
+	found = await port.per_kilogram(work, set(names.values()), on=day)
 	rates = tuple(
-		found.get(names[int(code)], NoCarbon("material_unknown", names[int(code)]))
-		for code in codes
+		found.get(name, NoCarbon("material_unknown", name))
+		for name in (names.get(int(code), "") for code in codes)
 	)
-	ids = np.frombuffer(bytes.fromhex(structure.ids.tobytes().decode().replace("-", "")), "V16")
-	at = Places(words(rows["id"])).of(words(ids))
-	has = at >= 0
-	of_node = np.full(structure.node_count, -1, np.int64)
-	of_node[has] = place[at[has]]
+	has = hashes != 0
+	of_node = np.where(has, of_node, -1)
 	each = np.array([float(one.total) if isinstance(one, Carbon) else np.nan for one in rates])
 	guessed = np.array([isinstance(one, Carbon) and one.estimated for one in rates], np.bool_)
 	per_kilogram = np.where(has, each[of_node], np.nan) if each.size else np.full(has.size, np.nan)
@@ -190,9 +196,37 @@ async def _by_material(
 	values[usable] = (masses.values * per_kilogram)[usable]
 	known |= usable
 	if each.size:
-		marked = has & (guessed[of_node] | (whole(rows["estimated"])[at] > 0))
+		marked = has & (guessed[of_node] | noted)
 		estimated |= usable & marked
 	return ByMaterial(of_node, rates, masses)
+
+
+async def _materials(work: Work, snapshot: Snapshot) -> tuple[IntArray, BoolArray]:
+	"""The hash of each node's material, 0 for none, and whether anything of it is an estimate."""
+	if MATERIALS not in snapshot.derived:
+		structure = snapshot.structure
+		if structure.node_count > SCANNED:
+			rows = await fixed_rows(work, _MATERIALS, _COLUMNS)
+		else:
+			some = f"{_MATERIALS} and r.id = any($1::uuid[])"
+			every = np.arange(structure.node_count)
+			rows = await fixed_rows(work, some, _COLUMNS, structure.names(every))
+		text = structure.ids.tobytes().decode().replace("-", "")
+		at = Places(words(rows["id"])).of(words(np.frombuffer(bytes.fromhex(text), "V16")))
+		hashes = np.append(whole(rows["material"]), 0)[at]
+		noted = np.append(whole(rows["estimated"]), 0)[at] > 0
+		snapshot.derived[MATERIALS] = (hashes, noted)
+	return snapshot.derived[MATERIALS]
+
+
+async def _names(work: Work, snapshot: Snapshot, codes: IntArray) -> dict[int, str]:
+	"""The materials behind the hashes; asked for once."""
+	known: dict[int, str] = snapshot.derived.setdefault("material_names", {})
+	wanted = [code for code in codes.tolist() if code]
+	if missing := [code for code in wanted if code not in known]:
+		rows = await fetched(work, _NAMES, missing)
+		known.update({int(row[0]): row[1] for row in rows if row[1] is not None})
+	return {code: known[code] for code in wanted if code in known}
 
 
 async def _beside(work: Work, port: ItemCarbon, snapshot: Snapshot, nodes: IntArray) -> IntArray:

@@ -28,6 +28,7 @@ from apg.capabilities.plm.structures.fixed_rows import (
 	whole,
 	words,
 )
+from apg.capabilities.plm.structures.versions import Mark, mark_of
 from apg.contracts.reference import ExchangeRates, RateOn
 from apg.kernel.work import Work
 
@@ -67,6 +68,24 @@ class Prices:
 	_amount: IntArray  # (k,) in 10⁻⁶ of its own currency
 	_code: IntArray  # (k,) places in _rates
 	_rates: tuple[Fraction, ...]
+	codes: tuple[str, ...]
+	rates: Mapping[str, RateOn]
+
+	def with_items(self, places: IntArray, some: "Prices") -> "Prices":
+		"""The same prices, but for these items: theirs are `some`, at the same rates."""
+		codes = tuple(dict.fromkeys([*self.codes, *some.codes]))
+		rates = {**self.rates, **some.rates}
+		number = np.array([codes.index(code) for code in some.codes] or [0], np.int64)
+		values, known, reason = self.values.copy(), self.known.copy(), self.reason.copy()
+		amount, code = self._amount.copy(), self._code.copy()
+		values[places], known[places], reason[places] = some.values, some.known, some.reason
+		amount[places], code[places] = some._amount, number[some._code]
+		held = {codes[at] for at in np.flatnonzero(np.bincount(code[known])).tolist()}
+		factor = (_factor(each, self.currency, rates) or Fraction(0) for each in codes)
+		return Prices(
+			self.currency, self.day, values, known, reason, _used(held, self.currency, rates),
+			amount, code, tuple(factor), codes, rates,
+		)  # fmt: skip
 
 	def exact(self, item: int) -> Fraction:
 		"""The price of one unit without any rounding; 0 where it is not known."""
@@ -125,17 +144,19 @@ class PriceLists:
 		reason = np.where(
 			self.has_valid, _NO_RATE, np.where(self.has_any, _NOT_YET_VALID, _NO_PRICE)
 		)
-		held = {self.codes[code] for code in np.unique(taken_code[known]).tolist()}
+		held = {self.codes[at] for at in np.flatnonzero(np.bincount(taken_code[known])).tolist()}
 		return Prices(
 			self.currency,
 			self.day,
 			values,
 			known,
 			reason,
-			self._used(held),
+			_used(held, self.currency, self.rates),
 			amount,
 			taken_code,
 			tuple(each or Fraction(0) for each in factor),
+			self.codes,
+			self.rates,
 		)
 
 	def _break_of_each_list(self, quantity: FloatArray) -> IntArray:
@@ -147,12 +168,13 @@ class PriceLists:
 		row = np.maximum.reduceat(np.where(reached, place, -1), self.first)
 		return np.where(row >= 0, row, self.first)
 
-	def _used(self, held: set[str]) -> tuple[RateOn, ...]:
-		foreign = held - {self.currency}
-		if not foreign:
-			return ()
-		needed = sorted({*foreign, self.currency} & self.rates.keys())
-		return tuple(self.rates[code] for code in needed if code != "EUR")
+
+def _used(held: set[str], currency: str, rates: Mapping[str, RateOn]) -> tuple[RateOn, ...]:
+	foreign = held - {currency}
+	if not foreign:
+		return ()
+	needed = sorted({*foreign, currency} & rates.keys())
+	return tuple(rates[code] for code in needed if code != "EUR")
 
 
 def _factor(source: str, target: str, rates: Mapping[str, RateOn]) -> Fraction | None:
@@ -171,8 +193,11 @@ class Costs:
 	def __init__(self, work: Work) -> None:
 		self._work = work
 		self._all: Rows | None = None
+		self.mark: Mark | None = None
 
 	async def read_all(self) -> None:
+		"""Reads ahead; `mark` is from before."""
+		self.mark = await mark_of(self._work)
 		self._all = await fixed_rows(self._work, _COSTS, _COLUMNS)
 
 	async def of(self, items: npt.NDArray[np.uint64]) -> Rows:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property, partial
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,13 @@ from apg.capabilities.plm.shared.lines import KIND_CODES, QuantityKind
 from apg.capabilities.plm.structures import exact
 from apg.capabilities.plm.structures.carbon import CO2E, NodeCarbon, carbon_of
 from apg.capabilities.plm.structures.fixed_rows import aside
+from apg.capabilities.plm.structures.kept_rollups import KeptRollUp, Offer, followed, rollup_cache
 from apg.capabilities.plm.structures.loading import TYPES
 from apg.capabilities.plm.structures.masses import Masses, masses_of
 from apg.capabilities.plm.structures.prices import REASONS, Costs, PriceLists, Prices, price_lists
 from apg.capabilities.plm.structures.snapshots import Snapshot
+from apg.capabilities.plm.structures.versions import mark_of
+from apg.contracts.esg import ItemCarbon
 from apg.kernel.work import Work
 
 COST, MASS = "cost", "mass"
@@ -72,16 +76,23 @@ class RolledUp:
 	carbon: NodeCarbon | None = None
 
 	@cached_property
-	def _below(self) -> IntArray:
+	def below(self) -> IntArray:
+		"""The root and all that it contains, ascending."""
 		structure = self.snapshot.structure
 		return structure.descendants(np.array([structure.index(self.root)]))
 
 	@cached_property
+	def line_count(self) -> int:
+		"""The lines below the root, each once."""
+		first = self.snapshot.structure.line_first
+		return int((first[self.below + 1] - first[self.below]).sum())
+
+	@cached_property
 	def _exact(self) -> Mapping[str, exact.Ratios] | None:
 		structure = self.snapshot.structure
-		if structure.lines_of(self._below).size > exact.MOST_LINES:
+		if self.line_count > exact.MOST_LINES:
 			return None
-		walk = exact.ExactWalk(structure, self._below, self.lot)
+		walk = exact.ExactWalk(structure, self.below, self.lot)
 		return {
 			name: walk.totals(figures.exact, figures.stopped)
 			for name, figures in self.rolled.figures.items()
@@ -106,7 +117,7 @@ class RolledUp:
 
 		def precisely() -> Fraction:
 			figures = self.rolled.figures[name]
-			walk = exact.ExactWalk(structure, self._below, self.lot)
+			walk = exact.ExactWalk(structure, self.below, self.lot)
 			return walk.totals(figures.exact, figures.stopped)[node] * times
 
 		return quantise(value, min(DIGITS[name], digits), precisely)
@@ -195,6 +206,9 @@ class RolledUp:
 		return Lack.NO_QUANTITY
 
 
+_OF_STRUCTURE = ("below", "line_count", "_places")
+
+
 async def roll_up_product(
 	work: Work,
 	snapshot: Snapshot,
@@ -213,21 +227,46 @@ async def roll_up_product(
 	`lot` units of every product are built together: over them fixed and setup quantities spread.
 	"""
 	structure = snapshot.structure
+	cache = rollup_cache()
+	mark = (costs.mark if costs else None) or await mark_of(work)
+	shown = work.port(ItemCarbon).shown(work)
+	key = (
+		work.principal.tenant_id,
+		root,
+		snapshot.rule,
+		snapshot.view,
+		quantity,
+		lot,
+		currency,
+		day,
+	)
+	key = (*key, costs is not None, shown)
+	kept = cache.find(key)
+	if kept is not None and kept.found.snapshot.structure is not structure:
+		kept = None
+	before = kept.found if kept is not None else None
 	bought = _BOUGHT[snapshot.type]
 	ends = bought & ~structure.leaf
 	counts = structure.leaf | bought
-	masses = await masses_of(work, snapshot)
+	same = before is not None and before.snapshot is snapshot
+	masses = before.masses if before and same else await masses_of(work, snapshot)
 	figures = {
 		MASS: Figures(masses.values, masses.known & counts, None, ends, masses.exact),
 	}
 	carbon = await carbon_of(work, snapshot, root, day, masses)
+	if carbon is not None and before and before.carbon and same and carbon.same(before.carbon):
+		carbon = before.carbon
 	if carbon is not None:
 		figures[CO2E] = carbon.figures
-	prices: Prices | None = None
+	offer: Offer | None = None
 	if costs is not None:
-		lists = await price_lists(work, snapshot.item_words, costs, currency=currency, day=day)
-		chosen = partial(_choose, snapshot, lists, root, quantity, lot, ends)
-		prices = await aside(chosen, structure.line_count)
+		if kept is not None and kept.offer is not None and np.array_equal(ends, kept.ends):
+			offer = await followed(work, kept, kept.offer)
+		if offer is None:
+			lists = await price_lists(work, snapshot.item_words, costs, currency=currency, day=day)
+			chosen = partial(_choose, snapshot, lists, root, quantity, lot, ends)
+			offer = await aside(chosen, structure.line_count)
+		prices = offer.prices
 		figures[COST] = Figures(
 			prices.values[snapshot.item],
 			prices.known[snapshot.item] & counts,
@@ -235,8 +274,21 @@ async def roll_up_product(
 			ends,
 			_exact_prices(snapshot, prices),
 		)
-	rolled = await aside(partial(roll_up, structure, figures, lots=lot), structure.line_count)
-	return RolledUp(snapshot, root, quantity, lot, rolled, masses, prices, carbon)
+	prices = None if offer is None else offer.prices
+	if before is not None and same and prices is before.prices and carbon is before.carbon:
+		found = before
+	elif before is not None and before.rolled.figures.keys() == figures.keys():
+		rolled = await aside(partial(before.rolled.with_figures, figures), structure.line_count)
+		found = RolledUp(snapshot, root, quantity, lot, rolled, masses, prices, carbon)
+		found.__dict__.update(
+			{name: before.__dict__[name] for name in _OF_STRUCTURE if name in before.__dict__}
+		)
+	else:
+		rolled = await aside(partial(roll_up, structure, figures, lots=lot), structure.line_count)
+		found = RolledUp(snapshot, root, quantity, lot, rolled, masses, prices, carbon)
+	if not mark.own:
+		cache.keep(key, KeptRollUp(mark, found, ends, offer, monotonic()))
+	return found
 
 
 def _choose(
@@ -246,13 +298,15 @@ def _choose(
 	quantity: Decimal,
 	lot: int,
 	ends: BoolArray,
-) -> Prices:
-	return lists.choose(demand(snapshot, lists, root, quantity, lot, ends))
+) -> Offer:
+	has_price = lists.has_price()
+	amounts = demand(snapshot, has_price, root, quantity, lot, ends)
+	return Offer(lists.choose(amounts), amounts, has_price)
 
 
 def demand(
 	snapshot: Snapshot,
-	lists: PriceLists,
+	has_price: BoolArray,
 	root: str,
 	quantity: Decimal,
 	lot: int,
@@ -262,9 +316,9 @@ def demand(
 
 	Nothing is needed below what is bought as a whole.
 	"""
-	stops = ends & lists.has_price()[snapshot.item]
+	stops = ends & has_price[snapshot.item]
 	amounts = explode(snapshot.structure, root, float(quantity), lots=lot, stops=stops).amounts
-	return np.bincount(snapshot.item, amounts, lists.count).astype(np.float64, copy=False)
+	return np.bincount(snapshot.item, amounts, has_price.size).astype(np.float64, copy=False)
 
 
 def _exact_prices(snapshot: Snapshot, prices: Prices) -> Callable[[int], Fraction]:

@@ -51,11 +51,11 @@ async def summary(
 ) -> dict[str, Any]:
 	"""The same for a roll-up that was made already."""
 	structure = rolled.snapshot.structure
-	below = structure.descendants(structure.indexes([head.revision_id]))
+	below = rolled.below
 	whole: dict[str, Any] = {
 		"product": head.wire(),
 		**asked.wire(),
-		"lines": int(structure.lines_of(below).size),
+		"lines": rolled.line_count,
 		"products": int(below.size) - 1,
 		"structure_hash": rolled.snapshot.hash_below(head.revision_id)
 		if rolled.snapshot.root
