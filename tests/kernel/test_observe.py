@@ -227,11 +227,33 @@ async def test_slow_operations_are_reported_at_the_threshold(lines: Any):
 	assert sample(body, "apg_slow_operations_total", operation="GET /a/{id}") == 1
 
 
-async def test_slow_work_outside_requests_is_reported_even_when_it_fails(lines: Any):
-	observer = Observer(slow_ms=0)
-	with pytest.raises(RuntimeError), observer.timed("import_bom"):
-		raise RuntimeError
-	assert lines()[0]["operation"] == "import_bom"
+def test_work_outside_requests_is_told_with_its_context_even_when_it_fails(lines: Any):
+	class Kept(observe.Sink):
+		def __init__(self) -> None:
+			self.told: list[observe.Observed] = []
+
+		def error(self, error: BaseException, fields: Any) -> None: ...
+
+		def observed(self, one: observe.Observed) -> None:
+			self.told.append(one)
+
+	observe.add_sink(kept := Kept())
+	try:
+		with observe.watched("task", "task plm.import", 60_000, tenant_id="t"):
+			structlog.get_logger().info("inside")
+		with pytest.raises(RuntimeError), observe.watched("task", "task plm.import", 0):
+			raise RuntimeError
+	finally:
+		observe.remove_sink(kept)
+	structlog.get_logger().info("outside")
+	inside, slow, outside = lines()
+	assert inside["tenant_id"] == "t"
+	assert (slow["event"], slow["operation"]) == ("slow operation", "task plm.import")
+	assert "tenant_id" not in outside
+	assert [(one.kind, one.status, one.fields) for one in kept.told] == [
+		("task", 0, {"tenant_id": "t"}),
+		("task", 500, {}),
+	]
 
 
 async def test_gauges_are_set_when_asked_and_name_tenants_by_choice_only():

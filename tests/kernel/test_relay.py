@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from apg.kernel import observe
 from apg.kernel.events import Consumer, Event, GiveUp, Retry, on
 from apg.kernel.relay import Hints, describe
 from apg.kernel.tasks import task
@@ -76,7 +77,11 @@ async def test_each_consumer_handles_each_event_once(machine: Machine) -> None:
 	assert [tuple(row) for row in bound] == [(ALPHA, "keep"), (BETA, "keep"), (GAMMA, "keep")]
 
 
-async def test_a_failed_event_leaves_nothing_and_the_others_go_on(machine: Machine) -> None:
+async def test_a_failed_event_leaves_nothing_and_the_others_go_on(
+	machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	told: list[observe.Observed] = []
+	monkeypatch.setattr(observe, "_observed", told.append)
 	stubborn = Stubborn(2)
 	relay = machine.relay(on(Happened, stubborn, name="stubborn"))
 	web = machine.runtime("apg_app")
@@ -84,6 +89,7 @@ async def test_a_failed_event_leaves_nothing_and_the_others_go_on(machine: Machi
 	await machine.drain(relay)
 	assert await machine.effects() == ["1", "3"]
 	assert await fails(machine) == [(2, "waiting", 1)]
+	assert [one.status for one in told if one.kind == "event"] == [0, 500, 0]
 	assert await machine.admin.fetchval("select next_at > now() from event_failures")
 	await machine.drain(relay)
 	assert stubborn.calls == [1, 2, 3]  # its time has not come

@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 import pytest
 
-from apg.kernel import tasks
+from apg.kernel import observe, tasks
 from apg.kernel.errors import Conflict
 from apg.kernel.events import GiveUp, Retry
 from apg.kernel.permissions import Permission
@@ -81,7 +81,11 @@ async def over(machine: Machine, *expected: str) -> None:
 	await until(reached)
 
 
-async def test_a_task_runs_in_its_tenant_as_the_system(machine: Machine) -> None:
+async def test_a_task_runs_in_its_tenant_as_the_system(
+	machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	told: list[observe.Observed] = []
+	monkeypatch.setattr(observe, "_observed", told.append)
 	web = machine.runtime("apg_app")
 	await ask(web, note, ALPHA, number=1)
 	await ask(web, note, BETA, user=ANN, number=2)
@@ -93,6 +97,8 @@ async def test_a_task_runs_in_its_tenant_as_the_system(machine: Machine) -> None
 	assert [tuple(row) for row in rows] == [
 		(ALPHA, "system", "1", "test.note"), (BETA, "system", "2", "test.note"),
 	]  # fmt: skip
+	spans = {(one.kind, one.operation, one.status, one.fields["tenant_id"]) for one in told}
+	assert spans == {("task", "task test.note", 0, ALPHA), ("task", "task test.note", 0, BETA)}
 
 
 async def test_a_task_of_a_rolled_back_transaction_does_not_exist(machine: Machine) -> None:

@@ -1,6 +1,7 @@
 """Commands about companies, people and their data."""
 
 import asyncio
+import getpass
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -45,6 +46,22 @@ async def system_of(runtime: Runtime, slug: str) -> Any:
 	return await runtime.state["authenticator"].principal_of(tenant_id, None)
 
 
+async def enter(runtime: Runtime, slug: str, command: str) -> Any:
+	"""As `system_of`, on record among the company's security events: an operator was there."""
+	from apg.kernel import security_events
+
+	principal = await system_of(runtime, slug)
+	await security_events.record(
+		runtime,
+		"operator_entry",
+		tenant_id=principal.tenant_id,
+		subject=f"operator {getpass.getuser()}",
+		route=command,
+		address="command line",
+	)
+	return principal
+
+
 def create_tenant(slug: str, name: str, admin: str, *, as_json: bool) -> None:
 	"""`apg tenant create`."""
 
@@ -66,6 +83,7 @@ def create_user(
 	"""`apg user create`."""
 
 	async def call(runtime: Runtime, settings: Settings) -> list[dict[str, Any]]:
+		await enter(runtime, tenant, "apg user create")
 		return [{"tenant": tenant, **await _person(runtime, tenant, username, name, roles)}]
 
 	show(run_with(call), as_json=as_json)
@@ -93,7 +111,7 @@ def import_bom_file(file: str, tenant: str, *, dry_run: bool, as_json: bool) -> 
 	async def call(runtime: Runtime, settings: Settings) -> dict[str, Any]:
 		from apg.capabilities.plm.imports import service as imports
 
-		principal = await system_of(runtime, tenant)
+		principal = await enter(runtime, tenant, "apg import bom")
 		return await imports.import_now(
 			runtime, principal, path.name, path.read_bytes(), dry_run=dry_run
 		)

@@ -338,25 +338,32 @@ class Observer:
 	def slow(self, operation: str, seconds: float) -> None:
 		"""Reports an operation that took longer than the operator wants to wait."""
 		self._slow.labels(operation).inc()
-		fields = {**(_moment.get() or {}), "operation": operation}
-		structlog.get_logger().warning(
-			"slow operation",
-			**fields,
-			duration_ms=round(seconds * 1_000, 2),
-			threshold_ms=self._slow_ms,
-		)
+		_tell_slow(operation, seconds, self._slow_ms)
 
-	@contextmanager
-	def timed(self, operation: str) -> Generator[None]:
-		"""Watches a piece of work outside requests (task, consumer, batch) for being slow."""
-		started = time.perf_counter()
-		try:
-			yield
-		finally:
-			seconds = time.perf_counter() - started
-			_observed(Observed("task", operation, seconds, 0, dict(_moment.get() or {})))
-			if seconds * 1_000 >= self._slow_ms:
-				self.slow(operation, seconds)
+
+def _tell_slow(operation: str, seconds: float, slow_ms: int) -> None:
+	fields = {**(_moment.get() or {}), "operation": operation}
+	structlog.get_logger().warning(
+		"slow operation", **fields, duration_ms=round(seconds * 1_000, 2), threshold_ms=slow_ms
+	)
+
+
+@contextmanager
+def watched(kind: str, operation: str, slow_ms: int, **fields: Any) -> Generator[None]:
+	"""A task or an event at a consumer: its fields are the log context, its end goes to the sinks
+	(status 500 when it failed), and it is reported for being slow."""
+	before, started, status = _moment.set(fields), time.perf_counter(), 0
+	try:
+		yield
+	except Exception:
+		status = 500
+		raise
+	finally:
+		seconds = time.perf_counter() - started
+		_observed(Observed(kind, operation, seconds, status, fields))
+		if seconds * 1_000 >= slow_ms:
+			_tell_slow(operation, seconds, slow_ms)
+		_moment.reset(before)
 
 
 def may_read_metrics(scope: MutableMapping[str, Any], token: str) -> bool:

@@ -6,6 +6,7 @@ Effect and position commit together: an event takes effect once, whoever is kill
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import asyncpg
@@ -13,7 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from apg.kernel import log
+from apg.kernel import log, observe
 from apg.kernel.events import Consumer, GiveUp, Position, Recorded, Retry, backoff, registry
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
@@ -244,9 +245,10 @@ class _Batch:
 			if row["attempts"] is not None:
 				await self._forget(recorded)
 			if kind is not None and relay.reaches(consumer, principal):
-				async with asyncio.timeout(EVENT_SECONDS):
-					await consumer.function(work, kind.read(row["body"], recorded))
-					await work.finish()
+				with self._watched(row, tenant):
+					async with asyncio.timeout(EVENT_SECONDS):
+						await consumer.function(work, kind.read(row["body"], recorded))
+						await work.finish()
 				self.later.extend(work.later)
 		except Exception as error:
 			# Whatever a consumer does, the others go on.
@@ -259,6 +261,16 @@ class _Batch:
 			return False
 		await work.close()
 		return True
+
+	def _watched(self, row: Any, tenant: str) -> AbstractContextManager[None]:
+		return observe.watched(
+			"event",
+			f"event {row['name']} at {self.consumer.name}",
+			self.relay.runtime.settings.slow_operation_ms,
+			capability=self.consumer.capability,
+			tenant_id=tenant,
+			request_id=row["request_id"],
+		)
 
 	async def _savepoint(self, work: EventWork | None) -> None:
 		"""Ends the savepoint before and opens the next, bound to the tenant of `work`, in one

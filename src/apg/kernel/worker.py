@@ -21,7 +21,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import DBAPIError
 
-from apg.kernel import growth, retention, uploads
+from apg.kernel import growth, observe, retention, uploads
 from apg.kernel.errors import PermissionDenied, Unauthenticated
 from apg.kernel.events import GiveUp, Retry, backoff
 from apg.kernel.principal import Principal
@@ -250,17 +250,24 @@ class TaskWorker:
 				raise PermissionDenied(str(task.permission))
 		key = task.key_of(ids) or str(job_id)
 		run = Run(self.runtime, principal, task, key, job_id, context.job.attempts + 1, request)
-		if task.installation:
-			await task.function(run, **ids)
-		elif task.steps:
+		slow_ms = self.runtime.settings.slow_operation_ms
+		facts = {"task": task.name, "capability": task.capability, "tenant_id": tenant}
+		with observe.watched("task", f"task {task.name}", slow_ms, **facts, request_id=request):
+			await self._run(run, ids)
+
+	async def _run(self, run: Run, ids: dict[str, Any]) -> None:
+		if run.task.installation:
+			await run.task.function(run, **ids)
+		elif run.task.steps:
 			await self._run_steps(run, ids)
 		else:
 			async with run.open() as work:
 				note = await (await work.connection()).exec_driver_sql(
-					"insert into task_runs (job_id) values ($1) on conflict do nothing", (job_id,)
+					"insert into task_runs (job_id) values ($1) on conflict do nothing",
+					(run.job_id,),
 				)
 				if note.rowcount:
-					await task.function(work, **ids)
+					await run.task.function(work, **ids)
 
 	async def _run_steps(self, run: Run, ids: dict[str, Any]) -> None:
 		async def move(state: str, report: dict[str, Any] | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Errors to Sentry and requests to OpenTelemetry, where the operator names an address.
+"""Errors to Sentry, requests, tasks and events to OpenTelemetry, where the operator names an address.
 
 Both go through `kernel/outbound.py` to the host in the setting alone, in a thread of their own; what
 is sent is scrubbed like the log: no bodies, no variables, no persons. Without the extra that a
@@ -267,7 +267,7 @@ class Traces(Sink):
 			"apg.request_id": one.fields.get("request_id"),
 			"http.request.method": one.fields.get("method"),
 			"http.route": one.fields.get("endpoint"),
-			"http.response.status_code": one.status or None,
+			"http.response.status_code": one.status if one.kind == "http.server" else None,
 		}
 		parent = None
 		if (trace_id := one.fields.get("trace_id")) and (span_id := one.fields.get("span_id")):
@@ -279,7 +279,9 @@ class Traces(Sink):
 		span = self._tracer.start_span(
 			one.operation,
 			parent,
-			kind=SpanKind.SERVER if one.kind == "http.server" else SpanKind.INTERNAL,
+			kind={"http.server": SpanKind.SERVER, "event": SpanKind.CONSUMER}.get(
+				one.kind, SpanKind.INTERNAL
+			),
 			attributes={name: value for name, value in known.items() if value is not None},
 			start_time=ended - int(one.seconds * 1e9),
 		)

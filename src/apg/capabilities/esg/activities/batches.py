@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ARRAY, DateTime, Text, column, func, literal, select
 
 from apg.capabilities.esg.activities.models import ActivityRecord, content_hash, duplicate_key
-from apg.capabilities.esg.rows import insert_rows, texts
 from apg.capabilities.esg.shared.activity_words import State
 from apg.kernel.errors import Conflict, Invalid, Problem
+from apg.kernel.rows import insert_rows, texts
 from apg.kernel.stamps import new_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work

@@ -12,7 +12,6 @@ from apg.capabilities.esg.measurements import computed as measurements
 from apg.capabilities.esg.measurements.computed import Computed
 from apg.capabilities.esg.measurements.models import Measurement
 from apg.capabilities.esg.metrics import service as metrics
-from apg.capabilities.esg.rows import ids
 from apg.capabilities.esg.shared import computed
 from apg.capabilities.esg.shared.activity_words import Kind, Quality
 from apg.capabilities.esg.shared.computed import ActivitySource, Used
@@ -25,6 +24,7 @@ from apg.contracts.esg import (
 	MetricCreated,
 )
 from apg.kernel.errors import Invalid
+from apg.kernel.rows import ids
 from apg.kernel.work import Work
 
 EVENTS = (

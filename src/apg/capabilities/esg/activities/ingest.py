@@ -28,13 +28,13 @@ from apg.capabilities.esg.activities.service import told_of_many
 from apg.capabilities.esg.bulk import columns
 from apg.capabilities.esg.bulk import service as imports
 from apg.capabilities.esg.bulk.columns import Rows, Sheet
-from apg.capabilities.esg.rows import ids
 from apg.capabilities.esg.settings import esg_settings
 from apg.capabilities.esg.shared.activity_words import State
 from apg.capabilities.esg.shared.factor import WORLD
 from apg.capabilities.esg.sites import service as sites
 from apg.kernel.bulk import Bulk, BulkImport, Checked, Mode, Opening, Target
 from apg.kernel.database import id_type
+from apg.kernel.rows import ids
 from apg.kernel.stamps import is_id, new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.wire import amount_text

@@ -18,7 +18,6 @@ from apg.capabilities.esg.activities.schemas import (
 	ActivityIn,
 	BatchOut,
 )
-from apg.capabilities.esg.rows import ids
 from apg.capabilities.esg.settings import esg_settings
 from apg.capabilities.esg.shared.activity_words import Kind, State
 from apg.capabilities.esg.shared.calculation import Record
@@ -35,6 +34,7 @@ from apg.contracts.esg import (
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page
+from apg.kernel.rows import ids
 from apg.kernel.stamps import is_id, new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.forms import checked

@@ -104,7 +104,9 @@ async def _spec(work: Work, request: Request) -> ListSpec:
 	codes = {*await service.codes_in_use(work), *request.query_params.getlist("activity_code")}
 	own = {
 		"site_id": await sites.choices(work, active=False),
-		"activity_code": [(code, code) for code in sorted(filter(None, codes))],
+		"activity_code": [
+			(code, words.activity_label(code)) for code in sorted(filter(None, codes))
+		],
 	}
 	filters = tuple(
 		replace(one, choices=own[one.name]) if own.get(one.name) else one for one in RECORDS.filters
@@ -120,6 +122,7 @@ async def told(work: Work, rows: list[dict[str, Any]]) -> None:
 	people = await work.port(Identity).people(work, ids)
 	for row in rows:
 		days = forms.days_of(row)
+		row |= {"first_day": days["first_day"], "last_day": days["last_day"]}
 		row["days"] = f"{days['first_day']} – {days['last_day']}"
 		row["subject"] = names.get(row["site_id"] or "", "")
 		row["standing"] = row["quality"]

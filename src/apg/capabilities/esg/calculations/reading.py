@@ -10,9 +10,9 @@ from apg.capabilities.esg.activities import reading as activities
 from apg.capabilities.esg.activities.models import ActivityRecord
 from apg.capabilities.esg.calculations.models import CalculationLine, CalculationRun
 from apg.capabilities.esg.calculations.schemas import Selection
-from apg.capabilities.esg.rows import texts
 from apg.capabilities.esg.shared.activity_words import Kind, State
 from apg.kernel.database import AnySelect
+from apg.kernel.rows import texts
 
 R, L = CalculationRun, CalculationLine
 SORTABLE: dict[str, Any] = {"created_at": R.created_at, "title": R.title, "co2e": R.co2e}

@@ -11,11 +11,11 @@ from apg.capabilities.esg.calculations import reading
 from apg.capabilities.esg.calculations.lines import Choice, choose, kept_choices, row_of
 from apg.capabilities.esg.calculations.models import CalculationLine, CalculationRun
 from apg.capabilities.esg.factors import service as factors
-from apg.capabilities.esg.rows import insert_rows
 from apg.capabilities.esg.shared import calculation, seals
 from apg.capabilities.esg.shared.activity_words import State
 from apg.capabilities.esg.shared.calculation import Record
 from apg.contracts.esg import CalculationDone
+from apg.kernel.rows import insert_rows
 from apg.kernel.stamps import utc_now
 from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work

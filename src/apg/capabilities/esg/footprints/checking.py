@@ -22,11 +22,11 @@ from apg.capabilities.esg.footprints.own import (
 	Inputs,
 	of_statement,
 )
-from apg.capabilities.esg.rows import ids
 from apg.capabilities.esg.shared.calculation import Record, calculate
 from apg.capabilities.esg.shared.factor import Chosen
 from apg.contracts.esg import NoCarbon
 from apg.contracts.plm import Content, Structures
+from apg.kernel.rows import ids
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

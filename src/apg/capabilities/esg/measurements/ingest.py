@@ -22,7 +22,6 @@ from apg.capabilities.esg.measurements import ingest_checks as checks
 from apg.capabilities.esg.measurements import ingest_scores as scores
 from apg.capabilities.esg.measurements import states
 from apg.capabilities.esg.metrics.models import Metric, MetricState
-from apg.capabilities.esg.rows import ids
 from apg.capabilities.esg.shared import rules
 from apg.capabilities.esg.shared.rule_tree import read_rules
 from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod
@@ -30,6 +29,7 @@ from apg.contracts.esg import MeasurementsRecorded, MetricValueChanged
 from apg.kernel.bulk import Bulk, BulkImport, Checked, Mode, Opening, Target
 from apg.kernel.database import dump_json
 from apg.kernel.errors import Conflict
+from apg.kernel.rows import ids
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.wire import amount_text, moment_text

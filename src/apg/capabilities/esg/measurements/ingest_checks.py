@@ -17,11 +17,11 @@ from apg.capabilities.esg.measurements import ingest_scores as scores
 from apg.capabilities.esg.measurements import states
 from apg.capabilities.esg.measurements.schemas import MeasurementIn
 from apg.capabilities.esg.metrics.models import Metric
-from apg.capabilities.esg.rows import ids, texts
 from apg.capabilities.esg.settings import esg_settings
 from apg.capabilities.esg.shared import quality
 from apg.kernel.bulk import BulkImport
 from apg.kernel.errors import Conflict, Invalid
+from apg.kernel.rows import ids, texts
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work

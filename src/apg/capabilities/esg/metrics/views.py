@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from apg.capabilities.esg import permissions as may
-from apg.capabilities.esg.metrics import service, words
+from apg.capabilities.esg.metrics import made_of, service, words
 from apg.capabilities.esg.metrics.schemas import MetricIn, MetricPatch
 from apg.capabilities.esg.shared.rule_nodes import Rule, RuleError, Severity, write_node, write_rule
 from apg.capabilities.esg.shared.rule_tree import read_entry, read_rules
@@ -117,6 +117,7 @@ async def _form(
 		methods=_translated(words.METHODS),
 		polarities=_translated(words.POLARITIES),
 		read=_read(str(form.value("validation_rules"))),
+		**await made_of.offered(work, str(form.value("source"))),
 		**more,
 	)
 
@@ -131,6 +132,7 @@ async def new_page(work: Annotated[Work, allow(may.METRICS_CREATE)]) -> Response
 		"measurement_period": "monthly",
 		"aggregation": "sum",
 		"polarity": "lower_is_better",
+		"source": "manual",
 		"is_active": True,
 	}
 	return await _form(work, None, FormState.of(start))
@@ -154,23 +156,26 @@ async def _refused(
 	"""The form again, with everything typed. A rule's error stands at the field of all rules."""
 	problems = [_placed(one) for one in error.problems] or [Problem("", error.message)]
 	await work.close()
-	form = FormState(values, problems)
+	form = FormState({**values, "site_ids[]": values.get("site_ids", [])}, problems)
 	return await _form(work, metric, form, etag=etag, status=422, block="form")
 
 
 def _placed(problem: Problem) -> Problem:
 	field, _dot, place = problem.field.partition(".")
+	if field in ("automation_config", "activity_code"):
+		return Problem("activity", problem.message)
 	if field != "validation_rules" or not place.isdigit():
 		return problem
 	return Problem(field, _("Line {n}: {text}", n=int(place) + 1, text=problem.message))
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _given(values: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
 	"""What the schema takes: empty fields are none, rules are lines, boxes are flags."""
 	given = {name: value for name, value in blank_as_none(values).items() if value is not None}
 	given["validation_rules"] = _lines(str(values.get("validation_rules") or ""))
 	for name in FLAGS:
 		given[name] = values.get(name) in ("true", "on", "1")
+	made_of.take(given, config)
 	return given
 
 
@@ -217,7 +222,7 @@ async def edit_page(metric_id: str, work: Annotated[Work, allow(may.METRICS_UPDA
 	found = await service.read(work, metric_id)
 	metric = load_json(found.body)
 	rules = "\n".join(write_rule(rule) for rule in read_rules(metric["validation_rules"]))
-	form = FormState.of(metric, validation_rules=rules)
+	form = FormState.of(metric, validation_rules=rules, **made_of.as_form(metric))
 	return await _form(work, metric, form, etag=found.etag or "")
 
 
@@ -227,7 +232,7 @@ async def change(
 ) -> Response:
 	values = await typed(request, work)
 	etag = work.if_match or ""
-	given = _given(values)
+	given = _given(values, (await service.metric_of(work, metric_id)).automation_config)
 	for name in CLEARED:
 		given.setdefault(name, None)
 	try:

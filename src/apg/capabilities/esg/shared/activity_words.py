@@ -99,6 +99,11 @@ def activity_code(text: str) -> str:
 	return code
 
 
+def activity_label(code: str) -> str:
+	"""A code for a person: `fuels.natural_gas` as Fuels › Natural gas."""
+	return " › ".join(part.replace("_", " ").strip().capitalize() for part in code.split("."))
+
+
 def activity_unit(text: str) -> str:
 	"""The symbol of a unit of the catalogue, or a currency for what was spent. Raises UnitError."""
 	given = text.strip()

@@ -5,12 +5,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from apg.capabilities.esg.rows import ids, texts
 from apg.capabilities.esg.sites.models import Site, SiteInUse
 from apg.capabilities.esg.sites.schemas import SiteIn, SitePatch
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Invalid, Problem
 from apg.kernel.json_rows import One, Page
+from apg.kernel.rows import ids, texts
 from apg.kernel.search import found_by
 from apg.kernel.texts import _
 from apg.kernel.work import Work

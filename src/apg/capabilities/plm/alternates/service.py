@@ -8,11 +8,11 @@ from apg.capabilities.plm.alternates.models import Alternate
 from apg.capabilities.plm.alternates.schemas import AlternateIn, AlternatePatch
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.replacements import Pair, contradiction
 from apg.kernel.database import AnySelect, load_json
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One
+from apg.kernel.rows import ids
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work

@@ -10,7 +10,6 @@ from apg.capabilities.plm.baselines.models import Baseline, BaselineLine, Baseli
 from apg.capabilities.plm.baselines.schemas import BaselineIn
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.structures import answers, comparing
 from apg.capabilities.plm.structures.demands import DemandIn, rule_of
 from apg.capabilities.plm.structures.reading import HeadRow, head_of
@@ -19,6 +18,7 @@ from apg.capabilities.plm.structures.tree import demanded
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Invalid, NotFound
 from apg.kernel.json_rows import One, Page
+from apg.kernel.rows import insert_rows
 from apg.kernel.stamps import is_id, new_id
 from apg.kernel.texts import _
 from apg.kernel.web.wire import moment_text

@@ -13,7 +13,6 @@ from apg.capabilities.plm.documents.carrying import copy_documents
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.revisions import moves
-from apg.capabilities.plm.rows import ids, insert_rows, texts, update_rows
 from apg.capabilities.plm.shared.change_states import (
 	RELEASING,
 	ChangeKind,
@@ -27,6 +26,7 @@ from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.capabilities.plm.structures.copying import STAMPS, copy_lines
 from apg.contracts.plm import RevisionOpened
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
+from apg.kernel.rows import ids, insert_rows, texts, update_rows
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.wire import moment_text

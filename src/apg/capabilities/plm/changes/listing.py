@@ -4,7 +4,6 @@ from typing import Any
 
 from apg.capabilities.plm.changes import reading
 from apg.capabilities.plm.changes.models import Change
-from apg.capabilities.plm.rows import texts
 from apg.capabilities.plm.shared.change_states import (
 	OPEN,
 	ChangeKind,
@@ -14,6 +13,7 @@ from apg.capabilities.plm.shared.change_states import (
 )
 from apg.kernel.database import AnySelect
 from apg.kernel.json_rows import Page
+from apg.kernel.rows import texts
 from apg.kernel.search import found_by
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.products.models import Revision
 from apg.capabilities.plm.revisions.content import hashes_of
-from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.change_states import ChangeStatus
 from apg.capabilities.plm.shared.content_hash import content_hash
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.contracts.changes import ChangePackageEdited
+from apg.kernel.rows import ids
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 

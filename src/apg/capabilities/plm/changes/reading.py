@@ -15,9 +15,9 @@ from apg.capabilities.plm.changes.models import (
 	ChangeItem,
 )
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import texts
 from apg.capabilities.plm.shared.change_states import OPEN, ChangeStatus, actions_of
 from apg.kernel.database import AnySelect
+from apg.kernel.rows import texts
 
 SORTABLE: dict[str, Any] = {
 	"created_at": Change.created_at,

@@ -10,13 +10,13 @@ from sqlalchemy import delete, select
 from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.documents.carrying import editions_of, links_of, set_documents
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import delete_rows, ids, insert_rows, update_rows
 from apg.capabilities.plm.shared import compare
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.capabilities.plm.shared.merge import Choices, Clash, Merged, differing, merge
 from apg.capabilities.plm.structures.cycles import refuse_cycles
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.kernel.errors import Conflict
+from apg.kernel.rows import delete_rows, ids, insert_rows, update_rows
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work

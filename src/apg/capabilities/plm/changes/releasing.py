@@ -12,11 +12,11 @@ from apg.capabilities.plm.effectivity.ranges import Kind, Span
 from apg.capabilities.plm.effectivity.service import Wanted, make_effective
 from apg.capabilities.plm.products.models import Item
 from apg.capabilities.plm.revisions import moves
-from apg.capabilities.plm.rows import ids, update_rows
 from apg.capabilities.plm.shared.change_states import ChangeKind, ItemAction
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.contracts.plm import ProductUpdated
 from apg.kernel.errors import NotFound
+from apg.kernel.rows import ids, update_rows
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

@@ -8,12 +8,12 @@ from apg.capabilities.plm.changes import affected
 from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.changes.schemas import AffectedIn, ReplaceIn
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import ids, update_rows
 from apg.capabilities.plm.structures.cycles import refuse_cycles
 from apg.capabilities.plm.structures.models import Line
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.service import unit_of
 from apg.kernel.errors import Invalid
+from apg.kernel.rows import ids, update_rows
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

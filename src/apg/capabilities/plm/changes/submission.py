@@ -10,7 +10,6 @@ from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.documents.requirements import PREFIX, unmet_requirements
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.revisions.obstacles import obstacles_of
-from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.change_states import ChangeKind, ItemAction
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, RevisionState, check_phase
@@ -19,6 +18,7 @@ from apg.capabilities.plm.structures.models import Line
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.snapshots import StructureCycle
 from apg.kernel.errors import Conflict, Problem
+from apg.kernel.rows import ids
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work

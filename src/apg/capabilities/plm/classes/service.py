@@ -19,9 +19,9 @@ from apg.capabilities.plm.classes.schemas import (
 	LabelSchemeIn,
 	LabelSchemePatch,
 )
-from apg.capabilities.plm.rows import ids, texts
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page
+from apg.kernel.rows import ids, texts
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

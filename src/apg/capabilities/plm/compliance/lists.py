@@ -5,9 +5,9 @@ from sqlalchemy import select
 from apg.capabilities.plm.compliance.jobs import evaluate_again
 from apg.capabilities.plm.compliance.models import ListedSubstance, Regulation
 from apg.capabilities.plm.compliance.schemas import ListIn
-from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.shared.compliance_math import Basis
 from apg.kernel.errors import Conflict, Invalid
+from apg.kernel.rows import insert_rows
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from apg.capabilities.plm.compliance.models import ListedSubstance, Regulation
-from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.shared.compliance_math import Basis
+from apg.kernel.rows import insert_rows
 from apg.kernel.stamps import new_id
 from apg.kernel.work import Work
 

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import select
 
 from apg.capabilities.plm.documents.models import Document, RevisionDocument
-from apg.capabilities.plm.rows import delete_rows, ids, insert_rows
 from apg.kernel import uploads
+from apg.kernel.rows import delete_rows, ids, insert_rows
 from apg.kernel.work import Work
 
 HOLDER = Document.__tablename__

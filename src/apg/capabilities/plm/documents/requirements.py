@@ -11,8 +11,8 @@ from apg.capabilities.plm.classes.inheritance import unmet_requirements as unmet
 from apg.capabilities.plm.classes.models import PartClass
 from apg.capabilities.plm.documents.models import Document, RevisionDocument
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import ids
 from apg.kernel.errors import Problem
+from apg.kernel.rows import ids
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

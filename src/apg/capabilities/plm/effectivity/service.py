@@ -13,10 +13,10 @@ from apg.capabilities.plm.effectivity.reading import select_effectivities
 from apg.capabilities.plm.effectivity.schemas import EffectivityIn, EffectivityPatch
 from apg.capabilities.plm.locks import lock_structures
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.kernel.errors import Conflict, Invalid, NotFound
 from apg.kernel.json_rows import One
+from apg.kernel.rows import ids
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work

@@ -7,7 +7,6 @@ from sqlalchemy import select
 from apg.capabilities.plm.changes.models import Change
 from apg.capabilities.plm.impact import service
 from apg.capabilities.plm.products.models import Revision
-from apg.capabilities.plm.rows import texts
 from apg.capabilities.plm.shared.change_states import ChangeKind, ChangeStatus
 from apg.contracts.changes import ChangeImplemented, ChangePackageEdited
 from apg.contracts.esg import (
@@ -23,6 +22,7 @@ from apg.contracts.esg import (
 )
 from apg.contracts.plm import ProductReleased, ProductUpdated, StructureChanged
 from apg.contracts.reference import ExchangeRateChanged
+from apg.kernel.rows import texts
 from apg.kernel.stamps import is_id
 from apg.kernel.tasks import task
 from apg.kernel.work import Work

@@ -10,11 +10,11 @@ from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.impact.calculating import Outcome, calculate
 from apg.capabilities.plm.impact.models import RENEWED, Impact, ImpactFigure
 from apg.capabilities.plm.products.service import default_currency
-from apg.capabilities.plm.rows import insert_rows
 from apg.capabilities.plm.shared.change_states import ChangeKind, ChangeStatus
 from apg.capabilities.plm.shared.compliance_math import Status
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.snapshots import StructureCycle
+from apg.kernel.rows import insert_rows
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.work import Work
 

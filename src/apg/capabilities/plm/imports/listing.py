@@ -5,9 +5,9 @@ from typing import Any
 from apg.capabilities.plm.imports import reading
 from apg.capabilities.plm.imports.columns import Field
 from apg.capabilities.plm.imports.models import Import, ImportState
-from apg.capabilities.plm.rows import texts
 from apg.kernel.database import load_json
 from apg.kernel.json_rows import Page
+from apg.kernel.rows import texts
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work

@@ -16,7 +16,7 @@ from apg.capabilities.plm.imports.models import (
 from apg.capabilities.plm.imports.plans import Plan
 from apg.capabilities.plm.imports.recording import UNSTORABLE
 from apg.capabilities.plm.imports.showing import described, matched
-from apg.capabilities.plm.rows import insert_rows
+from apg.kernel.rows import insert_rows
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm import aliased
 
 from apg.capabilities.plm.products.models import Identifier, Item, ItemCost, NumberSeries, Revision
 from apg.capabilities.plm.products.service import FIRST_LABEL, next_number
-from apg.capabilities.plm.rows import delete_rows, ids, insert_rows, texts, update_rows, wanted
 from apg.capabilities.plm.shared.lifecycle import RevisionState
+from apg.kernel.rows import delete_rows, ids, insert_rows, texts, update_rows, wanted
 from apg.kernel.work import Work
 
 FIXED = (RevisionState.RELEASED, RevisionState.SUPERSEDED, RevisionState.OBSOLETE)

@@ -10,11 +10,11 @@ from sqlalchemy import Select, func, select
 from apg.capabilities.plm.permissions import COSTS_READ
 from apg.capabilities.plm.products import reading, service
 from apg.capabilities.plm.products.models import Item, ItemCost, Revision
-from apg.capabilities.plm.rows import texts
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, ProductType
 from apg.kernel.database import load_json
 from apg.kernel.errors import Invalid
 from apg.kernel.json_rows import Page
+from apg.kernel.rows import texts
 from apg.kernel.tabular import Cell
 from apg.kernel.tabular import Column as Heading
 from apg.kernel.texts import _

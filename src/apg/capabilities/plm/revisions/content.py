@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from apg.capabilities.plm.documents.carrying import contents_of
 from apg.capabilities.plm.products.models import Revision
-from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.content_hash import content_hash
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
 from apg.capabilities.plm.structures.plain_sql import fetched
+from apg.kernel.rows import ids
 from apg.kernel.work import Work
 
 

@@ -6,11 +6,11 @@ from sqlalchemy import select
 
 from apg.capabilities.plm.classes.inheritance import schemes
 from apg.capabilities.plm.products.models import Item, Revision
-from apg.capabilities.plm.rows import ids
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.label_schemes import label_after, label_for_release
 from apg.capabilities.plm.shared.lifecycle import RevisionState
 from apg.kernel.errors import Invalid
+from apg.kernel.rows import ids
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

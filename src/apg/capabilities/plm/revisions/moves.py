@@ -18,7 +18,6 @@ from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.revisions.content import hashes_of
 from apg.capabilities.plm.revisions.labels import labels_at_release
 from apg.capabilities.plm.revisions.obstacles import obstacles_of
-from apg.capabilities.plm.rows import ids, update_rows
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.lifecycle import RevisionState, check_revision_move
 from apg.capabilities.plm.structures.cycles import refuse_cycles
@@ -26,6 +25,7 @@ from apg.capabilities.plm.structures.models import Line
 from apg.capabilities.plm.structures.snapshots import hashes_below
 from apg.contracts.plm import ProductReleased
 from apg.kernel.errors import Conflict, NotFound, Problem
+from apg.kernel.rows import ids, update_rows
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work

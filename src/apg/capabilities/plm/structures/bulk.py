@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import select, text
 
 from apg.capabilities.plm.locks import lock_structures
-from apg.capabilities.plm.rows import delete_rows, ids, insert_rows, update_rows
 from apg.capabilities.plm.structures.cycles import refuse_cycles
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
+from apg.kernel.rows import delete_rows, ids, insert_rows, update_rows
 from apg.kernel.stamps import new_id
 from apg.kernel.work import Work
 

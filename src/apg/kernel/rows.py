@@ -22,10 +22,11 @@ from sqlalchemy import (
 	update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 
 from apg.kernel.database import dump_json, id_type
 from apg.kernel.stamps import new_id, utc_now
-from apg.kernel.work import Work
+from apg.kernel.work import Work, conflict_of
 
 
 def texts(values: Iterable[str]) -> Any:
@@ -63,7 +64,10 @@ def _stamped(work: Work, row: Mapping[str, Any], now: datetime) -> dict[str, Any
 async def _run(work: Work, statement: Any) -> None:
 	# By the connection itself: what the session still holds goes first, then many rows at once.
 	await work.flush()
-	await (await work.connection()).execute(statement)
+	try:
+		await (await work.connection()).execute(statement)
+	except IntegrityError as error:
+		raise conflict_of(error) from error
 
 
 def _given(table: Table, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
@@ -88,7 +92,8 @@ def _taken(table: Table, given: Any, name: str) -> Any:
 
 
 async def insert_rows(work: Work, entity: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
-	"""All rows in one statement, stamped like rows of the session. Every row names the same columns."""
+	"""All rows in one statement, stamped like rows of the session. Every row names the same columns.
+	Raises Conflict in the words of the constraint."""
 	if not rows:
 		return
 	table, now = entity.__table__, utc_now()
