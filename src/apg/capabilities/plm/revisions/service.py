@@ -18,7 +18,6 @@ from apg.capabilities.plm.structures.copying import copy_lines
 from apg.contracts.plm import RevisionOpened
 from apg.kernel.errors import Conflict, NotFound, Problem
 from apg.kernel.json_rows import One
-from apg.kernel.rows import insert_rows
 from apg.kernel.stamps import is_id, new_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work
