@@ -55,6 +55,12 @@ class AuditTrail(Protocol):
 		"""The latest changes of rows of one table, newest first, names of people joined."""
 		...
 
+	async def removed(
+		self, work: "Work", table: str, column: str, value: str, *, limit: int = 50
+	) -> Sequence[str]:
+		"""Ids of rows that are gone and had this value in the column, the last removed first."""
+		...
+
 
 class NoTrail:
 	"""Without audit there is no history to show."""
@@ -62,6 +68,11 @@ class NoTrail:
 	async def history_of(
 		self, work: "Work", table: str, *row_ids: str, limit: int = 50
 	) -> Sequence[TrailEntry]:
+		return ()
+
+	async def removed(
+		self, work: "Work", table: str, column: str, value: str, *, limit: int = 50
+	) -> Sequence[str]:
 		return ()
 
 

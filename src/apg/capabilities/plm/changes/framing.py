@@ -7,8 +7,11 @@ from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.changes import service
 from apg.capabilities.plm.shared.change_states import ChangeAction
 from apg.capabilities.plm.shared.designators import format_designators
+from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.contracts.identity import Identity
 from apg.kernel.database import load_json
+from apg.kernel.errors import NotFound
+from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work
@@ -98,3 +101,33 @@ def shown(field: str, value: Any) -> Any:
 	if isinstance(value, (list, tuple)):
 		return ", ".join(str(one) for one in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 	return value
+
+
+_LINE = """
+	select i.number as parent, r.label, l.find_number, c.number as child, coalesce(n.name, '') as name
+	from plm_lines l join plm_revisions r on r.id = l.parent_revision_id
+	join plm_items i on i.id = r.item_id join plm_items c on c.id = l.child_item_id
+	left join plm_revisions n on n.id = c.current_revision_id
+	where l.parent_revision_id = $1::uuid and l.line_uid = $2::uuid
+"""
+
+
+async def about_line(work: Work, revision_id: str, line_uid: str) -> dict[str, str]:
+	"""What the form of a new change says when it is raised from a line. Raises NotFound."""
+	rows = (
+		await mapped(work, _LINE, revision_id, line_uid)
+		if is_id(revision_id) and is_id(line_uid)
+		else []
+	)
+	if not rows:
+		raise NotFound(_("{what} not found", what=_("line")))
+	[row] = rows
+	about = _(
+		"About line {n} of {parent} revision {label}, {child} {name}: ",
+		n=row["find_number"],
+		parent=row["parent"],
+		label=row["label"],
+		child=row["child"],
+		name=row["name"],
+	)
+	return {"products": row["parent"], "reason_for_change": about}

@@ -47,6 +47,9 @@ async def history_of(work: Work, change: Change) -> list[Told]:
 		rows[entity.__tablename__] = await work.scalars(
 			select(entity.id).where(entity.change_id == change.id).limit(2_000)
 		)
+	rows[ChangeItem.__tablename__] += await trail.removed(
+		work, ChangeItem.__tablename__, "change_id", change.id, limit=LONGEST
+	)
 	found: list[Told] = []
 	for table, row_ids in rows.items():
 		if row_ids:

@@ -105,8 +105,13 @@ async def _form(
 
 @router.get("/new")
 async def new_page(
-	work: Creating, product: str | None = None, line: str | None = None, kind: str = "change_order"
+	work: Creating,
+	product: str | None = None,
+	line: str | None = None,
+	revision: str | None = None,
+	kind: str = "change_order",
 ) -> Response:
+	"""Filled in for a product, or for one line: by its revision and identity, or its find number."""
 	start = {
 		"kind": kind,
 		"change_type": "design",
@@ -116,7 +121,9 @@ async def new_page(
 		"currency": work.principal.settings.get("currency") or "EUR",
 		"products": "",
 	}
-	if product is not None:
+	if revision is not None and line is not None:
+		start |= await framing.about_line(work, revision, line)
+	elif product is not None:
 		held = await products.product_of(work, product)
 		start["products"] = held["product_number"]
 		if line is not None:

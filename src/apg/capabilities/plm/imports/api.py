@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import File, Form, Query, Response, UploadFile
+from fastapi import File, Form, Query, Request, Response, UploadFile
 
 from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.exports import as_file, file_name
 from apg.capabilities.plm.imports import service
 from apg.capabilities.plm.imports.files import KINDS
 from apg.capabilities.plm.imports.report import report_rows
@@ -148,13 +149,11 @@ async def list_changes(
 
 
 @router.get("/{import_id}/report.csv", summary="The report as CSV")
-async def read_report(import_id: str, work: Reading) -> Response:
+async def read_report(import_id: str, request: Request, work: Reading) -> Response:
 	headings, rows = await report_rows(work, import_id)
-	return Response(
-		"".join(write_csv(rows, headings)),
-		media_type="text/csv; charset=utf-8",
-		headers={"Content-Disposition": f'attachment; filename="import-{import_id}.csv"'},
-	)
+	content = "".join(write_csv(rows, headings))
+	name = file_name("import", import_id, form="csv")
+	return await as_file(work, request, name, content, "text/csv; charset=utf-8")
 
 
 @router.post("/{import_id}/accept", response_model=Ok[ImportOut], summary="Take the file over")

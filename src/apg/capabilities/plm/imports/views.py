@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
 from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.exports import as_file, file_name
 from apg.capabilities.plm.imports import listing, service
 from apg.capabilities.plm.imports.files import KINDS, TABLES
 from apg.capabilities.plm.imports.models import Import, PreviewStale
@@ -293,10 +294,8 @@ async def cancel(import_id: str, work: Creating) -> Response:
 
 
 @router.get("/{import_id}/report.csv")
-async def report(import_id: str, work: Reading) -> Response:
+async def report(import_id: str, request: Request, work: Reading) -> Response:
 	headings, rows = await report_rows(work, import_id)
-	return Response(
-		"".join(write_csv(rows, headings)),
-		media_type="text/csv; charset=utf-8",
-		headers={"Content-Disposition": f'attachment; filename="import-{import_id}.csv"'},
-	)
+	content = "".join(write_csv(rows, headings))
+	name = file_name("import", import_id, form="csv")
+	return await as_file(work, request, name, content, "text/csv; charset=utf-8")

@@ -14,6 +14,8 @@ from apg.kernel.work import Work
 LONGEST = 200
 # What changes beside what a person did, and what reads as nothing but an id.
 UNTOLD = frozenset({"scope_id", "content_hash", "current_revision_id", "item_id", "is_deleted"})
+# Rows that are removed for good; the trail alone remembers them.
+GOES = frozenset({"plm_item_costs", "plm_identifiers"})
 THINGS = {
 	"plm_items": "product",
 	"plm_revisions": "revision",
@@ -38,7 +40,12 @@ async def history_of(work: Work, product_id: str, *, costs: bool) -> list[Told]:
 	trail = work.port(AuditTrail)
 	found: list[Told] = []
 	for table, row_ids in (await rows_of(work, product_id)).items():
-		if row_ids and (costs or table != "plm_item_costs"):
+		if not costs and table == "plm_item_costs":
+			continue
+		if table in GOES:
+			gone = await trail.removed(work, table, "item_id", product_id, limit=LONGEST)
+			row_ids = [*row_ids, *gone]
+		if row_ids:
 			entries = await trail.history_of(work, table, *row_ids, limit=LONGEST)
 			found.extend(_told(entry) for entry in entries)
 	return sorted(found, key=lambda one: -one.seq)[:LONGEST]
@@ -55,7 +62,8 @@ def _told(entry: TrailEntry) -> Told:
 		what = _("created the {thing} {name}", thing=thing, name=_name(entry))
 		changes = ()
 	elif entry.operation == "delete":
-		what = _("removed the {thing}", thing=thing)
+		what = _("removed the {thing} {name}", thing=thing, name=_name(entry, before=True))
+		changes = ()
 	elif deleted := {name: new for name, _old, new in entry.changes}.get("is_deleted"):
 		what = _("deleted the {thing}", thing=thing)
 	elif deleted is False:
@@ -65,9 +73,9 @@ def _told(entry: TrailEntry) -> Told:
 	return Told(entry.seq, entry.at, entry.who, what, changes)
 
 
-def _name(entry: TrailEntry) -> str:
-	"""What the new row is called."""
-	new = {name: value for name, _old, value in entry.changes}
+def _name(entry: TrailEntry, *, before: bool = False) -> str:
+	"""What the new row is called, or what the removed one was."""
+	new = {name: old if before else value for name, old, value in entry.changes}
 	match entry.table:
 		case "plm_items":
 			return str(new.get("number", ""))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 
 from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.exports import as_file
 from apg.capabilities.plm.products import forms, framing, history, listing, reading, service
 from apg.capabilities.plm.products.schemas import CostIn, IdentifierIn, ProductIn, ProductPatch
 from apg.contracts.reference import ExchangeRates
@@ -64,11 +65,8 @@ async def export(request: Request, work: Reading) -> Response:
 	state = ListState.of(listing.offered(work), request)
 	headings, rows = await listing.exported(work, state)
 	name = f"products-{utc_now():%Y-%m-%d}.csv"
-	return Response(
-		"".join(write_csv(rows, headings)),
-		media_type="text/csv; charset=utf-8",
-		headers={"Content-Disposition": f'attachment; filename="{name}"'},
-	)
+	content = "".join(write_csv(rows, headings))
+	return await as_file(work, request, name, content, "text/csv; charset=utf-8")
 
 
 @router.get("/choices")

@@ -4,10 +4,11 @@ from datetime import date as Date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm import permissions as may
+from apg.capabilities.plm.exports import as_file
 from apg.capabilities.plm.structures import answers, exporting, service
 from apg.capabilities.plm.structures.demands import (
 	DEMAND_FIELDS,
@@ -114,11 +115,13 @@ async def read_structure(
 
 @router.get("/structure/export", summary="Export a structure")
 async def export_structure(
-	product_id: Product, work: Reading, query: Annotated[ExportQuery, Query()]
+	product_id: Product,
+	request: Request,
+	work: Reading,
+	query: Annotated[ExportQuery, Query()],
 ) -> Response:
 	name, content = await answers.export(work, product_id, **await _given(work, product_id, query))
-	headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-	return Response(content, media_type=exporting.MEDIA[query.format], headers=headers)
+	return await as_file(work, request, name, content, exporting.MEDIA[query.format])
 
 
 @router.get("/structure/lines", response_model=Ok[list[LineOut]], summary="List recorded lines")

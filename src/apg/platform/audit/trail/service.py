@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import any_, bindparam
+from sqlalchemy import any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
@@ -35,6 +35,22 @@ class Trail:
 		self, work: Work, table: str, *row_ids: str, limit: int = 50
 	) -> Sequence[TrailEntry]:
 		return await history_of(work, table, *row_ids, limit=limit)
+
+	async def removed(
+		self, work: Work, table: str, column: str, value: str, *, limit: int = 50
+	) -> Sequence[str]:
+		e = AuditEntry
+		return await work.scalars(
+			select(e.row_id)
+			.where(
+				e.table_name == table,
+				e.operation == "delete",
+				e.row_id.is_not(None),
+				e.before[column].as_string() == value,
+			)
+			.order_by(e.seq.desc())
+			.limit(limit)
+		)
 
 
 @dataclass(frozen=True, slots=True)
