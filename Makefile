@@ -6,10 +6,10 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker migrate doctor test lint check bench format lock clean prepare prepare-dev
+.PHONY: help run worker migrate doctor test soak test-pg16 lint check bench format lock clean prepare prepare-dev
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: prepare ## start everything: database, web, worker; APG_HOST, APG_PORT, APG_HOME are honoured
 	@exec .venv/bin/apg run
@@ -23,9 +23,17 @@ migrate: prepare ## bring the database to this version
 doctor: prepare ## say what is wrong with this installation
 	@exec .venv/bin/apg doctor
 
-test: prepare-dev ## install what the tests need and run them all
+test: prepare-dev ## install what the tests need and run them all, but for the soak
 	@$(PYTHON) tools/bootstrap.py browser
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+soak: prepare-dev ## the proofs that take minutes; APG_SEED=… repeats one
+	@$(PYTHON) tools/bootstrap.py browser
+	.venv/bin/python -m pytest -m soak $(ARGS)
+
+test-pg16: prepare-dev ## kernel, tables and migrations on PostgreSQL 16, the oldest that is served
+	APG_TEST_POSTGRES="$${APG_TEST_POSTGRES:-$$($(PYTHON) tools/older_postgres.py)}" \
+		.venv/bin/python -m pytest -n 2 --dist loadfile tests/kernel tests/every_table $(ARGS)
 
 lint: prepare-dev ## format, lint, types and imports, without tests
 	.venv/bin/ruff format --check .

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -10,15 +11,20 @@ from fastapi import FastAPI
 
 from apg.app import composition, make_app, make_runtime
 from apg.embedded import launcher
+from apg.embedded.binaries import inspect
 from apg.kernel.observe import configure_logging
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.testing import TEST_SECRET, database, database_name
 from apg.kernel.work import Origin, Work
+from tests.distribution import InGroups
 from tests.people import People, Person, make_people
 
 configure_logging("ERROR")
-HOME = Path(__file__).resolve().parent.parent / ".apg-test"
+ROOT = Path(__file__).resolve().parent.parent
+# Programs of another PostgreSQL than the one the product brings along, such as make test-pg16 uses.
+PROGRAMS = os.environ.get("APG_TEST_POSTGRES", "")
+HOME = ROOT / (f".apg-test-{inspect(Path(PROGRAMS)).major}" if PROGRAMS else ".apg-test")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +35,12 @@ def server_url() -> str:
 		import fcntl
 
 		fcntl.flock(lock, fcntl.LOCK_EX)
-		server = launcher.start(HOME, fast=True, settings={"max_connections": "400"})
+		server = launcher.start(
+			HOME,
+			fast=True,
+			settings={"max_connections": "400"},
+			use=inspect(Path(PROGRAMS)) if PROGRAMS else None,
+		)
 	return server.admin_url
 
 
@@ -109,6 +120,10 @@ async def work(app: FastAPI, alice: Person) -> AsyncIterator[Work]:
 	await made.close()
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
+	return InGroups(config, log)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
 	"""The last run to end stops the server that the runs share."""
 	if os.environ.get("PYTEST_XDIST_WORKER") or not HOME.exists():
@@ -116,7 +131,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 	from apg.kernel.migrating import admin_engine
 
 	try:
-		server = launcher.start(HOME, fast=True)
+		server = launcher.start(HOME, fast=True, use=inspect(Path(PROGRAMS)) if PROGRAMS else None)
 		engine = admin_engine(server.admin_url)
 		with engine.connect() as connection:
 			others = connection.exec_driver_sql(

@@ -7,6 +7,7 @@ and the loop of asynchronous tests do not share a thread, so the server has one 
 
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 import socket
@@ -34,6 +35,7 @@ from apg.platform.tenants.tenants.service import create_tenant
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / ".apg-test" / "screens"
+PICTURES = bool(os.environ.get("APG_SCREENS"))  # for people to look at; no test reads them
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 NO_BROWSER = ROOT / ".venv" / "browser.txt"
 PASSWORD = "seven plain words for a journey"
@@ -154,20 +156,46 @@ def settled(page: Page) -> None:
 		page.wait_for_timeout(20)
 
 
-def assert_accessible(page: Page) -> None:
-	"""No violation of axe-core's rules on the page as it stands."""
+CONTRAST = (
+	"color-contrast"  # the rule that costs as much as all others, and the only one of colours
+)
+
+
+def assert_accessible(page: Page, *, contrast: bool = True) -> None:
+	"""No violation of axe-core's rules on the page as it stands; those of colour can be left out."""
+	_no_violation(page, {} if contrast else {"rules": {CONTRAST: {"enabled": False}}})
+
+
+def assert_readable(page: Page) -> None:
+	"""Enough contrast in the theme as it stands."""
+	_no_violation(page, {"runOnly": [CONTRAST]})
+
+
+def _no_violation(page: Page, rules: dict[str, Any]) -> None:
 	if not AXE.is_file():
 		pytest.skip("axe-core is not installed: run `npm ci` in frontend")
 	if page.evaluate("typeof axe") == "undefined":
 		# Through the debugger, which the policy of the product does not reach.
 		page.evaluate(AXE.read_text("utf-8"))
-	result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+	options = {"resultTypes": ["violations"], **rules}
+	result = page.evaluate("options => axe.run(document, options)", options)
 	found = [
 		f"{one['id']} {node['target']} {node['failureSummary']}"
 		for one in result["violations"]
 		for node in one["nodes"][:3]
 	]
 	assert found == [], "\n".join([page.url, *found])
+
+
+def themed(page: Page, scheme: str) -> None:
+	page.evaluate("scheme => document.documentElement.dataset.bsTheme = scheme", scheme)
+
+
+def picture(page: Page, name: str) -> None:
+	"""Keeps a picture of the whole page for people, when APG_SCREENS asks for it."""
+	if PICTURES:
+		SCREENS.mkdir(parents=True, exist_ok=True)
+		page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
 
 
 def assert_fits(page: Page) -> None:
@@ -181,20 +209,23 @@ def assert_fits(page: Page) -> None:
 
 
 def screenshots(page: Page, name: str, *, check: bool = True) -> None:
-	"""The page at both widths, light and dark, below `.apg-test/screens`; checked while it is so."""
-	SCREENS.mkdir(parents=True, exist_ok=True)
+	"""The page at both widths, light and dark, checked while it is so; pictures if asked for."""
+	if not (check or PICTURES):
+		return
 	before = page.viewport_size
+	page.emulate_media(reduced_motion="reduce")  # no transition of a theme to wait for
 	for width in WIDTHS:
 		page.set_viewport_size({"width": width, "height": 900})
+		if check:
+			assert_fits(page)
 		for scheme in SCHEMES:
-			page.evaluate("scheme => document.documentElement.dataset.bsTheme = scheme", scheme)
-			page.wait_for_timeout(200)  # transitions of the theme take up to 150 ms
-			page.screenshot(path=SCREENS / f"{name}-{width}-{scheme}.png", full_page=True)
-			if check:
-				assert_fits(page)
-			if check and (width, scheme) in ((1440, "light"), (390, "dark")):
-				assert_accessible(page)  # each width and each scheme once: axe takes seconds
-	page.evaluate("document.documentElement.dataset.bsTheme = 'light'")
+			themed(page, scheme)
+			picture(page, f"{name}-{width}-{scheme}")
+			# Each width and each theme once: axe takes seconds.
+			if check and (width, scheme) in zip(WIDTHS, SCHEMES, strict=True):
+				assert_accessible(page)
+	themed(page, SCHEMES[0])
+	page.emulate_media(reduced_motion="no-preference")
 	if before:
 		page.set_viewport_size(before)
 
