@@ -39,6 +39,7 @@ PARTS = {
 	"/openapi.json",
 	"/plm/changes/{change_id}/impact/trace",
 	"/plm/changes/{change_id}/items/{item_id}/rebase",
+	"/plm/changes/{change_id}/notice",
 	"/plm/changes/{change_id}/pdf",
 	"/plm/imports/{import_id}/progress",
 	"/plm/imports/{import_id}/report.csv",

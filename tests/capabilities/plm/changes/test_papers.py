@@ -92,3 +92,46 @@ async def test_the_paper_says_what_was_changed_and_who_signed(stocked: Company):
 			("GET /api/v1/plm/changes/{change_id}/pdf", stocked.manager.user_id),
 			("GET /plm/changes/{change_id}/pdf", stocked.ada.user_id),
 		}
+
+
+async def test_customers_are_told_of_what_is_approved_and_of_nothing_inside(stocked: Company):
+	author = stocked.author
+	for name, customer, number in (
+		("bracket", "Acme", "AC-77"),
+		("frame", "Acme", "AC-78"),
+		("frame", "Zenith", "Z/1"),
+	):
+		body = {"scheme": "customer", "issuer": customer, "value": number}
+		path = author.path(name, "/identifiers")
+		assert (await author.call("POST", path, body)).status == 201
+	change_id = await author.raised("bracket", change_description="Four screws in place of two")
+	path = f"{CHANGES}/{change_id}/items/{author.ids['bracket']}"
+	assert (await author.call("PATCH", path, {"interchangeable": "forward"})).status == 200
+	assert (await author.redlined(change_id, "bracket", "screw", quantity=4)).status == 200
+	notice = f"{CHANGES}/{change_id}/notice"
+	early = await author.call("GET", notice)
+	assert (early.status, early.code) == (409, "NOT_YET_DECIDED")
+	await stocked.approved(change_id)
+	async with open_work(
+		stocked.runtime, stocked.manager.principal, action="test", origin="task"
+	) as work:
+		await impacts.record(work, await work.get(Change, change_id), "edited")
+	told, answer = await printed(author, notice)
+	assert answer.headers["content-disposition"].endswith('"ECO-000001-notice.pdf"')
+	for words in (
+		"Product change notice ECO-000001",
+		"Four screws in place of two",
+		"N-bracket Part bracket A → B the new one fits for the old one",
+		"Acme AC-77 N-bracket Part bracket is changed",
+		"Acme AC-78 N-frame Part frame contains a changed product",
+		"Zenith Z/1 N-frame",
+	):
+		assert words in told, (words, told)
+	for inside in ("N-screw", "Ada", "EUR", "quantity"):
+		assert inside not in told, (inside, told)
+	page, _answer = await printed(author, f"/plm/changes/{change_id}/notice?customer=Zenith")
+	assert "Z/1" in page
+	for others in ("Acme", "AC-7", "N-bracket"):
+		assert others not in page, (others, page)
+	nobody = await author.call("GET", f"{notice}?customer=Nobody")
+	assert (nobody.status, list(nobody.details)) == (400, ["customer"])

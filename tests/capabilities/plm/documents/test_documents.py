@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from tests.capabilities.plm.changes.conftest import Company, Desk
+from tests.capabilities.plm.changes.test_views import opened, place, sent
 from tests.capabilities.plm.workshop import Answer
 
 from apg.kernel.work import open_work
@@ -151,3 +152,37 @@ async def test_what_is_refused_leaves_nothing(company: Company):
 	assert (wrong.status, list(wrong.details)) == (400, ["kind"])
 	assert (await author.get("cover", "/documents")).data == []
 	assert (await attached(company.ada, "cover")).status == 403
+
+
+async def test_the_page_attaches_to_the_orders_revision_and_takes_off(company: Company):
+	author = company.author
+	await _drawn(company)
+	await author.product("plate", class_path="Parts/Sheet")
+	change_id = await author.raised("plate")
+	revision = await author.working(change_id, "plate")
+	page = f"/plm/products/{author.ids['plate']}/documents"
+	at = f"{page}?revision={revision}"
+	empty = await opened(author, at)
+	assert "Parts/Sheet asks for a document of the kind test report." in empty
+	assert 'name="kind"' in empty
+	assert at in await opened(author, f"/plm/changes/{change_id}?tab=redline")
+	headers = author.headers | {"Accept": "text/html", "HX-Request": "true"}
+	none = await author.api.post(at, data={"kind": "drawing"}, headers=headers)
+	assert none.status_code == 422
+	assert "Choose a file." in none.text
+	saved = await author.api.post(
+		at,
+		data={"kind": "test_report", "title": "Bend <b>", "document_revision": "2"},
+		files={"file": ("bend.pdf", PDF, "application/pdf")},
+		headers=headers,
+	)
+	assert place(saved) == at
+	shown = await opened(author, at)
+	assert "bend.pdf" in shown
+	assert "kind test report." not in shown
+	assert "kind drawing." in shown
+	[row] = (await author.get("plate", "/documents", revision=revision)).data
+	assert (row["kind"], row["title"], row["revision"]) == ("test_report", "Bend <b>", "2")
+	removed = await sent(author, f"{page}/{row['document_id']}/remove?revision={revision}")
+	assert place(removed) == at
+	assert (await author.get("plate", "/documents", revision=revision)).data == []
