@@ -7,10 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import psycopg
-from psycopg import sql
 
 from apg.embedded import binaries as installed
 from apg.embedded.binaries import EXTENSIONS, Binaries
@@ -19,6 +17,9 @@ from apg.embedded.errors import EmbeddedError, disk_errors_explained, free_bytes
 from apg.embedded.os_user import account_for, hash_of, socket_folder, socket_folder_name
 from apg.embedded.placement import cluster_in, forget, known_folder, place, reachable
 from apg.embedded.state import State, locked, new_state, prepare_home, read_state, write_state
+
+if TYPE_CHECKING:
+	import psycopg
 
 # What a start says when a killed server is not quite gone, or a port was taken a moment ago.
 PASSING = ("lock file", "pre-existing shared memory block", "Address already in use")
@@ -180,6 +181,9 @@ def _server(
 
 def _make_database(server: Server, name: str) -> None:
 	"""Makes the database when it is missing; refuses a server without the extensions we need."""
+	import psycopg  # only who starts a server pays for loading it
+	from psycopg import sql
+
 	try:
 		with _connect(server) as connection:
 			rows = connection.execute("select name from pg_available_extensions").fetchall()
@@ -206,6 +210,8 @@ def _make_database(server: Server, name: str) -> None:
 
 def _connect(server: Server) -> psycopg.Connection:
 	"""Names every setting that a PG… variable of the caller could change."""
+	import psycopg
+
 	return psycopg.connect(
 		host=server.host,
 		port=server.port,

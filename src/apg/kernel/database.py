@@ -173,7 +173,7 @@ def make_engine(url: str, settings: Settings, *, pool_size: int | None = None) -
 		json_deserializer=load_json,
 		connect_args={
 			"timeout": 5,
-			"server_settings": {"application_name": "apg", "timezone": "UTC"},
+			"server_settings": {"application_name": "apg", "timezone": "UTC", "datestyle": "ISO"},
 		},
 	)
 

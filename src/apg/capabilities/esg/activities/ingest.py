@@ -4,13 +4,14 @@ What one record may say is asked of the fields and of `ActivityIn.gaps`, like fo
 that repeats another record is a problem of the row, in the file as on record.
 """
 
+from __future__ import annotations
+
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter
 from sqlalchemy import select
 
@@ -34,6 +35,7 @@ from apg.capabilities.esg.shared.factor import WORLD
 from apg.capabilities.esg.sites import service as sites
 from apg.kernel.bulk import Bulk, BulkImport, Checked, Mode, Opening, Target
 from apg.kernel.database import id_type
+from apg.kernel.later import numpy as np
 from apg.kernel.rows import ids
 from apg.kernel.stamps import is_id, new_id, utc_now
 from apg.kernel.texts import _

@@ -1,26 +1,30 @@
 """Rows as columns: each distinct cell is checked once, by the very field that checks a single row."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from apg.capabilities.esg.bulk.tables import EMPTY, Plain, columns_of
 from apg.kernel.bulk import MOST_PROBLEMS, Bad
 from apg.kernel.file_kinds import Unreadable
+from apg.kernel.later import numpy as np
 from apg.kernel.texts import _
 from apg.kernel.web.envelopes import problems_of
 from apg.kernel.web.wire import to_wire
 
-Codes = NDArray[np.int32]
-Mask = NDArray[np.bool_]
-Whole = NDArray[np.int64]
+if TYPE_CHECKING:
+	from numpy.typing import NDArray
+
+Codes: TypeAlias = "NDArray[np.int32]"
+Mask: TypeAlias = "NDArray[np.bool_]"
+Whole: TypeAlias = "NDArray[np.int64]"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

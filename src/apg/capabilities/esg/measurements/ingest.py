@@ -5,14 +5,14 @@ before is the previous value, also where it comes in the same file. A withdrawn 
 moment, period and source gives the next revision; one that stands is a problem of the row.
 """
 
+from __future__ import annotations
+
 from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 
 from apg.capabilities.esg import permissions as may
@@ -29,11 +29,15 @@ from apg.contracts.esg import MeasurementsRecorded, MetricValueChanged
 from apg.kernel.bulk import Bulk, BulkImport, Checked, Mode, Opening, Target
 from apg.kernel.database import dump_json
 from apg.kernel.errors import Conflict
+from apg.kernel.later import numpy as np
 from apg.kernel.rows import ids
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.wire import amount_text, moment_text
 from apg.kernel.work import Work
+
+if TYPE_CHECKING:
+	from numpy.typing import NDArray
 
 KIND = "esg.measurements"
 TASK = "esg.measurements.take_bulk"
@@ -116,7 +120,7 @@ def _day(micro: Any) -> str:
 	return datetime.fromtimestamp(int(micro) // 1_000_000, UTC).date().isoformat()
 
 
-Found = tuple[NDArray[np.int64], NDArray[np.int64], scores.Scores]
+Found: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64], scores.Scores]"
 
 
 def _scored(

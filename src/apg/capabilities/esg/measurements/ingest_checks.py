@@ -1,13 +1,13 @@
 """Readings in columns against their fields, their metrics and what is on record."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from sqlalchemy import select
 
@@ -21,10 +21,14 @@ from apg.capabilities.esg.settings import esg_settings
 from apg.capabilities.esg.shared import quality
 from apg.kernel.bulk import BulkImport
 from apg.kernel.errors import Conflict, Invalid
+from apg.kernel.later import numpy as np
 from apg.kernel.rows import ids, texts
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.work import Work
+
+if TYPE_CHECKING:
+	from numpy.typing import NDArray
 
 MOST_METRICS = 2_000
 FIELDS: Mapping[str, TypeAdapter[Any]] = {

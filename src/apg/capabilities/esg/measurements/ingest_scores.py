@@ -4,14 +4,13 @@ Rows are grouped by all that their flags and scores depend on, and one of each g
 `shared/quality.py`; only the anomaly score is worked out in columns, in whole numbers of millionths.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from apg.capabilities.esg.bulk.columns import EPOCH
 from apg.capabilities.esg.measurements.states import HISTORY
@@ -21,12 +20,16 @@ from apg.capabilities.esg.shared.rule_nodes import Rule
 from apg.capabilities.esg.shared.rules import Finding
 from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod
 from apg.kernel.database import dump_json
+from apg.kernel.later import numpy as np
 
-Whole = NDArray[np.int64]
+if TYPE_CHECKING:
+	from numpy.typing import NDArray
+
+Whole: TypeAlias = "NDArray[np.int64]"
 BLOCK = 16_384
 UNKNOWN = -1  # of an anomaly score: too little to judge by
 _ROOM = 1 << 59  # sums of four figures below it fit 63 bits
-_FAR = np.iinfo(np.int64).max
+_FAR = 2**63 - 1
 _CAP = 10_000  # hundredths: quality.MOST_ANOMALY
 
 

@@ -5,24 +5,27 @@ revised edition 2004, chapter 6: activity data × emission factor), per gas, CO2
 apart. Every result is the exact product, rounded once, half to even, to 1e-9 kg.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from apg.capabilities.esg.shared import exact_columns as exact
 from apg.capabilities.esg.shared import ghg, seals
 from apg.capabilities.esg.shared.factor import Chosen, Factor, FactorWanted, NoFactor
 from apg.capabilities.esg.shared.ghg import GwpSet, NotExpressible
+from apg.kernel.later import numpy as np
 from apg.kernel.texts import N_, _
 from apg.platform.reference import unit_contexts
 from apg.platform.reference.unit_contexts import Conversion
 from apg.platform.reference.units import UnitError
+
+if TYPE_CHECKING:
+	from numpy.typing import NDArray
 
 ENGINE = "1"
 METHOD = "activity_factor_v1"

@@ -5,13 +5,19 @@ numbers, which is exact because it is small, and settles the rounding (half to e
 cannot prove go through Python's own whole numbers. The result equals `round(Fraction)` throughout.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from apg.kernel.later import numpy as np
+
+if TYPE_CHECKING:
+	from numpy.typing import NDArray
+
 
 PLACES = 9
 """Digits after the point of every result."""
@@ -19,8 +25,8 @@ SCALE = 6
 """Digits after the point of every quantity that goes in."""
 QUANTUM = Decimal(1).scaleb(-PLACES)
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
+Whole: TypeAlias = "NDArray[np.int64]"
+Real: TypeAlias = "NDArray[np.float64]"
 _STEP = Fraction(10 ** (PLACES - SCALE))
 _BLOCK = 16_384
 _UNROUNDED = Context(prec=400)  # the usual one would cut a figure to 28 digits

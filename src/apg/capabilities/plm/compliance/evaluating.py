@@ -1,17 +1,18 @@
 """The status of many revisions under every regulation in force, in four queries."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-
-import numpy as np
 
 from apg.capabilities.plm.shared.compliance_math import Basis, Said, Status, declared, recorded
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.rollup import BOUGHT
 from apg.capabilities.plm.structures.snapshots import Snapshot
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 # How a standing is shown: the tone of its mark.

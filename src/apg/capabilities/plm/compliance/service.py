@@ -1,9 +1,10 @@
 """What a company records about compliance, and what follows for a product and all it contains."""
 
+from __future__ import annotations
+
 from datetime import date
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 
 from apg.capabilities.plm.compliance import evaluating
@@ -30,6 +31,7 @@ from apg.contracts.plm import ProductUpdated
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Invalid, NotFound
 from apg.kernel.json_rows import One
+from apg.kernel.later import numpy as np
 from apg.kernel.stamps import new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work

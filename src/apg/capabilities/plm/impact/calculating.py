@@ -1,12 +1,12 @@
 """The whole impact of one package: end items, metrics, causing lines, and what it rests on."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
 
 from apg.capabilities.plm.changes.models import ChangeItem
 from apg.capabilities.plm.compliance import evaluating
@@ -22,6 +22,7 @@ from apg.capabilities.plm.structures.reading import facts_of
 from apg.capabilities.plm.structures.rollup import BOUGHT, COST, Lack
 from apg.capabilities.plm.structures.totals import lack_text
 from apg.contracts.esg import Carbon
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 MOST_MISSING = 20

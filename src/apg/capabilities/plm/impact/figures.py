@@ -5,14 +5,14 @@ priced once, at the amount that the end item with the largest need takes, so tha
 two totals is never one of two price breaks.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, partial
-
-import numpy as np
 
 from apg.capabilities.plm.impact.graph import Graph
 from apg.capabilities.plm.shared.bom_math import RollUp, roll_up
@@ -26,6 +26,7 @@ from apg.capabilities.plm.structures.fixed_rows import aside
 from apg.capabilities.plm.structures.masses import KILOGRAM, Masses, masses_of
 from apg.capabilities.plm.structures.prices import Costs, PriceLists, Prices, price_lists
 from apg.capabilities.plm.structures.rollup import BOUGHT, COST, DIGITS, MASS
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 MOST_EXPLODED = 200

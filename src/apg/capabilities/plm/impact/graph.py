@@ -1,9 +1,9 @@
 """The products above what a change touches, with all that is below them, as one structure."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from apg.capabilities.plm.changes.models import ChangeItem
 from apg.capabilities.plm.shared.errors import CycleFound
@@ -12,6 +12,7 @@ from apg.capabilities.plm.structures.loading import load_below_many
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot, StructureCycle, build, named_way
+from apg.kernel.later import numpy as np
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

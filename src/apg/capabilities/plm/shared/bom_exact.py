@@ -6,10 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
-import numpy as np
-
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.structure import Lots, Structure
+from apg.kernel.later import numpy as np
 
 TIE_DISTANCE = 1e-9
 """In units of the last recorded digit: closer to a tie than this, floats do not decide."""

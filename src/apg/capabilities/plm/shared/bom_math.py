@@ -20,8 +20,6 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 
-import numpy as np
-
 from apg.capabilities.plm.shared.bom_exact import quantise, roll_up_exact
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.explosion import explode
@@ -29,6 +27,7 @@ from apg.capabilities.plm.shared.figures import Amount, Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.structure import Lots, Structure
 from apg.capabilities.plm.shared.sweeps import Column, sweep_up, sweep_up_some
+from apg.kernel.later import numpy as np
 
 
 class GapReason(StrEnum):
@@ -104,7 +103,7 @@ class RollUp:
 	figures: Mapping[str, Figures]
 	totals: Mapping[str, Totals]
 	_amounts: dict[tuple[str, str], tuple[BoolArray | None, FloatArray]] = field(
-		default_factory=dict[tuple[str, str], tuple[BoolArray | None, FloatArray]]
+		default_factory=lambda: {}
 	)
 
 	def __getitem__(self, quantity: str) -> Totals:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from apg.capabilities.plm.shared.errors import BadLine, DomainError
 from apg.capabilities.plm.shared.levels import IntArray
 from apg.capabilities.plm.shared.node_ids import IdArray, Ids, as_ids, places, text
+from apg.kernel.later import numpy as np
 
-Whole: TypeAlias = int | Sequence[int] | npt.NDArray[np.integer]
+if TYPE_CHECKING:
+	import numpy.typing as npt
+
+Whole: TypeAlias = "int | Sequence[int] | npt.NDArray[np.integer]"
 """Whole numbers, one per line; a single one stands for all lines."""
 
 

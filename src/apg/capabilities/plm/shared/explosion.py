@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.structure import Lots, Structure
 from apg.capabilities.plm.shared.sweeps import Column, sweep_down, sweep_up_some
+from apg.kernel.later import numpy as np
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from apg.capabilities.plm.shared.errors import DomainError
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.structure import Structure
+from apg.kernel.later import numpy as np
+
+if TYPE_CHECKING:
+	import numpy.typing as npt
 
 Amount: TypeAlias = Decimal | Fraction | int
 

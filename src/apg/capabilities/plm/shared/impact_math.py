@@ -20,14 +20,13 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
-import numpy as np
-
 from apg.capabilities.plm.shared.bom_math import Totals
 from apg.capabilities.plm.shared.explosion import explode
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.structure import Structure
 from apg.capabilities.plm.shared.sweeps import Column, sweep_up
+from apg.kernel.later import numpy as np
 
 SAME = 1e-9
 """Two sums of fingerprints nearer than this, relative, are of the same gaps."""

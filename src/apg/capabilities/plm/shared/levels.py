@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from apg.kernel.later import numpy as np
 
-IntArray: TypeAlias = npt.NDArray[np.int64]
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-ComplexArray: TypeAlias = npt.NDArray[np.complex128]
+if TYPE_CHECKING:
+	import numpy.typing as npt
+
+
+IntArray: TypeAlias = "npt.NDArray[np.int64]"
+BoolArray: TypeAlias = "npt.NDArray[np.bool_]"
+FloatArray: TypeAlias = "npt.NDArray[np.float64]"
+ComplexArray: TypeAlias = "npt.NDArray[np.complex128]"
 
 
 def sorted_order(keys: Sequence[tuple[IntArray, int]]) -> IntArray:

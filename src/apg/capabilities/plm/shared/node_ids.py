@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from apg.capabilities.plm.shared.errors import DomainError, UnknownNode
 from apg.capabilities.plm.shared.levels import IntArray
+from apg.kernel.later import numpy as np
 
-IdArray: TypeAlias = npt.NDArray[np.bytes_]
-WordArray: TypeAlias = npt.NDArray[np.uint64]
-Ids: TypeAlias = Sequence[str] | npt.NDArray[np.bytes_] | npt.NDArray[np.str_]
+if TYPE_CHECKING:
+	import numpy.typing as npt
+
+IdArray: TypeAlias = "npt.NDArray[np.bytes_]"
+WordArray: TypeAlias = "npt.NDArray[np.uint64]"
+Ids: TypeAlias = "Sequence[str] | npt.NDArray[np.bytes_] | npt.NDArray[np.str_]"
 """Byte arrays (dtype 'S36' for uuid text) cost nothing; texts are encoded as UTF-8."""
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio: spreads the bits
-_SHIFT = np.uint64(29)
+_MIX = 0x9E3779B97F4A7C15  # 2⁶⁴ divided by the golden ratio: spreads the bits
+_SHIFT = 29
 
 
 def as_ids(field: str, ids: Ids) -> IdArray:

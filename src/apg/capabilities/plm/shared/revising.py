@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-import numpy as np
-
 from apg.capabilities.plm.shared.columns import departs
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray, sorted_order, starts
 from apg.capabilities.plm.shared.node_ids import IdArray
 from apg.capabilities.plm.shared.structure import Structure
+from apg.kernel.later import numpy as np
 
 _COLUMNS = ("kind", "quantity", "attrition", "setup", "rounding", "numerator", "denominator")
 _NEUTRAL = {"kind": 0, "attrition": 0, "setup": 0, "rounding": 0, "numerator": 1, "denominator": 1}

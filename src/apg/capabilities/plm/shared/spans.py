@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-import numpy as np
-
 from apg.capabilities.plm.shared.bom_math import roll_up
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.structure import Lots, Structure
+from apg.kernel.later import numpy as np
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,10 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from apg.capabilities.plm.shared.columns import (
 	Whole,
@@ -49,6 +46,10 @@ from apg.capabilities.plm.shared.lines import (
 )
 from apg.capabilities.plm.shared.node_ids import IdArray, Ids, as_ids, places, text, texts
 from apg.capabilities.plm.shared.sweeps import Column, sweep_up
+from apg.kernel.later import numpy as np
+
+if TYPE_CHECKING:
+	import numpy.typing as npt
 
 Lots: TypeAlias = int | Mapping[str, int]
 """Units built together: one number for every parent, or a number by id (1 for those not named)."""

@@ -7,12 +7,11 @@ the same bits as in a whole pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from apg.capabilities.plm.shared.levels import (
 	BoolArray,
@@ -22,6 +21,7 @@ from apg.capabilities.plm.shared.levels import (
 	slices,
 	sorted_order,
 )
+from apg.kernel.later import numpy as np
 
 if TYPE_CHECKING:
 	from apg.capabilities.plm.shared.structure import Structure
@@ -53,11 +53,22 @@ class Column:
 		return brought
 
 
-_CHECKED_LATER = np.errstate(over="ignore", invalid="ignore")
-"""Callers refuse what is not finite, by name; numpy need not warn before."""
+Given = ParamSpec("Given")
+Swept = TypeVar("Swept")
 
 
-@_CHECKED_LATER
+def _checked_later(sweep: Callable[Given, Swept]) -> Callable[Given, Swept]:
+	"""Callers refuse what is not finite, by name; numpy need not warn before."""
+
+	@functools.wraps(sweep)
+	def quiet(*args: Given.args, **kwargs: Given.kwargs) -> Swept:
+		with np.errstate(over="ignore", invalid="ignore"):
+			return sweep(*args, **kwargs)
+
+	return quiet
+
+
+@_checked_later
 def sweep_up(structure: Structure, columns: Sequence[Column]) -> None:
 	"""Adds to every node what its children bring, each line once, level by level."""
 	bounds = structure.level_first.tolist()
@@ -72,7 +83,7 @@ def sweep_up(structure: Structure, columns: Sequence[Column]) -> None:
 			column.total[low:high] += sums
 
 
-@_CHECKED_LATER
+@_checked_later
 def sweep_up_some(structure: Structure, nodes: IntArray, columns: Sequence[Column]) -> None:
 	"""The same for these nodes only (ascending): theirs hold own values, all others final totals.
 
@@ -95,7 +106,7 @@ def sweep_up_some(structure: Structure, nodes: IntArray, columns: Sequence[Colum
 			column.total[parents] += sums
 
 
-@_CHECKED_LATER
+@_checked_later
 def sweep_down(
 	structure: Structure, amounts: FloatArray, weight: FloatArray, stopped: BoolArray | None
 ) -> None:

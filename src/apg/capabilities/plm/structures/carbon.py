@@ -4,12 +4,12 @@ A supplier's figure is the whole one of its product and ends the descent. What i
 assembly (assembling it, bringing it here) is added to its parts.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-
-import numpy as np
 
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
@@ -19,6 +19,7 @@ from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.snapshots import Snapshot
 from apg.capabilities.plm.structures.updating import MATERIAL, MATERIALS
 from apg.contracts.esg import Carbon, ItemCarbon, NoCarbon
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 CO2E = "co2e"
@@ -69,7 +70,7 @@ class NodeCarbon:
 	leaf: BoolArray
 	by_material: ByMaterial | None = None
 
-	def same(self, other: "NodeCarbon") -> bool:
+	def same(self, other: NodeCarbon) -> bool:
 		"""Whether ESG said the very same."""
 		one, two = self.figures, other.figures
 		pairs = ((one.values, two.values), (one.known, two.known), (one.required, two.required))

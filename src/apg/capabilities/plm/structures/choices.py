@@ -1,12 +1,12 @@
 """What may stand in for the children of a structure's lines, with the structures below that."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from apg.capabilities.plm.shared.errors import CycleFound
 from apg.capabilities.plm.shared.levels import IntArray
@@ -17,6 +17,7 @@ from apg.capabilities.plm.structures.loading import load_below
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import pick_of
 from apg.capabilities.plm.structures.snapshots import Snapshot, build
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 MOST = 5_000

@@ -1,10 +1,10 @@
 """The provider of the port Contents: what revisions say of their products, many at once."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
 
 from apg.capabilities.plm.permissions import COSTS_READ
 from apg.capabilities.plm.products.service import default_currency
@@ -13,6 +13,7 @@ from apg.capabilities.plm.structures.fixed_rows import words
 from apg.capabilities.plm.structures.plain_sql import fetched, mapped
 from apg.capabilities.plm.structures.prices import Costs, price_lists
 from apg.contracts import plm as contract
+from apg.kernel.later import numpy as np
 from apg.kernel.stamps import is_id, utc_now
 from apg.kernel.work import Work
 

@@ -6,15 +6,16 @@ show one. Who adds a line holds the tenant's structure lock until his transactio
 would close a ring together the second sees the first one's line, or waits for it.
 """
 
-from collections.abc import Collection
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Collection
 
 from apg.capabilities.plm.shared.levels import cycle_in, heights
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import LIVE
 from apg.capabilities.plm.structures.snapshots import StructureCycle, named_way
 from apg.kernel.errors import Problem
+from apg.kernel.later import numpy as np
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 

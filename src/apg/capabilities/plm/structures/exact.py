@@ -5,17 +5,18 @@ through h levels stands over scale^h. About half a microsecond a line. Larger st
 floats of shared/bom_math.py.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
-import numpy as np
-
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.shared.lines import KIND_CODES, MICRO, QuantityKind
 from apg.capabilities.plm.shared.structure import Structure
+from apg.kernel.later import numpy as np
 
 MOST_LINES = 20_000
 DIGITS = 6

@@ -4,13 +4,19 @@ COPY FROM is refused under row-level security, COPY of a query is not: the polic
 select. No row becomes a Python object, which is what makes a million of them affordable.
 """
 
+from __future__ import annotations
+
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from apg.kernel.later import numpy as np
+
+if TYPE_CHECKING:
+	import numpy.typing as npt
+
 
 if TYPE_CHECKING:
 	from apg.kernel.work import Work
@@ -28,7 +34,7 @@ _HEADER, _TRAILER = 19, 2
 EPOCH_OF_DATES = 730_120
 """A binary date counts days from 2000-01-01, whose proleptic ordinal this is."""
 
-Rows = npt.NDArray[np.void]
+Rows: TypeAlias = "npt.NDArray[np.void]"
 
 
 BLOCK = 16_000_000  # bytes of rows that are handed on at once
@@ -56,7 +62,7 @@ async def aside(
 	return made
 
 
-async def fixed_rows(work: "Work", query: str, columns: Mapping[str, str], *given: Any) -> Rows:
+async def fixed_rows(work: Work, query: str, columns: Mapping[str, str], *given: Any) -> Rows:
 	"""The rows of the query as a structured array; `columns` are its names and types in order.
 
 	No column may be null (`coalesce` it) and none may vary in width. `given` are the values of $1 …
@@ -68,7 +74,7 @@ async def fixed_rows(work: "Work", query: str, columns: Mapping[str, str], *give
 
 
 async def fixed_blocks(
-	work: "Work",
+	work: Work,
 	query: str,
 	columns: Mapping[str, str],
 	handle: Callable[[Rows], Made],
@@ -103,7 +109,7 @@ async def fixed_blocks(
 
 
 async def _copied(
-	work: "Work", query: str, given: tuple[Any, ...], take: Callable[[bytes], None]
+	work: Work, query: str, given: tuple[Any, ...], take: Callable[[bytes], None]
 ) -> None:
 	await work.flush()
 	raw = await (await work.connection()).get_raw_connection()
@@ -123,7 +129,7 @@ async def _copied(
 	await driver.copy_from_query(query, *given, output=output, format="binary")
 
 
-def _form_of(columns: Mapping[str, str]) -> "np.dtype[np.void]":
+def _form_of(columns: Mapping[str, str]) -> np.dtype[np.void]:
 	fields = [("_count", ">i2")]
 	for name, kind in columns.items():
 		fields += [(f"_size_{name}", ">i4"), (name, FORMS[kind])]
@@ -131,7 +137,7 @@ def _form_of(columns: Mapping[str, str]) -> "np.dtype[np.void]":
 
 
 def _parsed(
-	body: bytearray, form: "np.dtype[np.void]", columns: Mapping[str, str], begin: int, size: int
+	body: bytearray, form: np.dtype[np.void], columns: Mapping[str, str], begin: int, size: int
 ) -> Rows:
 	count, rest = divmod(size, form.itemsize)
 	rows: Rows = np.frombuffer(body, form, count, begin) if count > 0 else np.zeros(0, form)
@@ -172,13 +178,18 @@ def distinct(codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.N
 	return some, inverse.reshape(-1)
 
 
-_HEX = np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint16)
+@functools.cache
+def _hex() -> npt.NDArray[np.uint16]:
+	"""The two digits of each byte."""
+	return np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint16)
+
+
 _GROUPS = ((0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24))
 
 
 def as_text(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
 	"""Ids in the one form the product writes: 36 characters, lower case, with dashes."""
-	digits = _HEX[pairs.astype(">u8").view(np.uint8)].view(np.uint8).reshape(-1, 32)
+	digits = _hex()[pairs.astype(">u8").view(np.uint8)].view(np.uint8).reshape(-1, 32)
 	text = np.full((digits.shape[0], 36), ord("-"), np.uint8)
 	for first, last, place in _GROUPS:
 		text[:, place : place + last - first] = digits[:, first:last]
@@ -217,7 +228,7 @@ class Keys:
 		return place
 
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX = 0x9E3779B97F4A7C15
 
 
 class Places:

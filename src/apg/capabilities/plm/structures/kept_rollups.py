@@ -6,13 +6,13 @@ ancestors are summed again. Prices are read of those items alone that were given
 the quantities that were needed before, which stay as they are while the structure does.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray
@@ -21,6 +21,7 @@ from apg.capabilities.plm.structures.prices import Costs, Prices, price_lists
 from apg.capabilities.plm.structures.snapshots import TRUSTED_SECONDS
 from apg.capabilities.plm.structures.versions import Mark, since
 from apg.contracts.reference import ExchangeRates
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class KeptRollUp:
 	"""A roll-up, the mark before which everything in it was read, and when that was."""
 
 	mark: Mark
-	found: "RolledUp"
+	found: RolledUp
 	ends: BoolArray
 	offer: Offer | None
 	at: float

@@ -5,14 +5,13 @@ it, and gives up beyond `MOST_LINES`. Whole: three scans of fixed rows; most lin
 many of a floating child, nothing else), of which three columns are enough.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType, RevisionState
@@ -29,7 +28,11 @@ from apg.capabilities.plm.structures.fixed_rows import (
 )
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View, pick_of, source_of
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
+
+if TYPE_CHECKING:
+	import numpy.typing as npt
 
 MOST_LINES = 30_000
 """Larger structures are read with the whole tenant: a scan is then cheaper than a walk."""
@@ -37,7 +40,7 @@ MOST_LINES = 30_000
 NOT_GIVEN = -1
 TYPES = tuple(ProductType)
 STATES = tuple(RevisionState)
-Pairs = npt.NDArray[np.uint64]
+Pairs: TypeAlias = "npt.NDArray[np.uint64]"
 
 _KINDS = "array[{}]".format(", ".join(f"'{kind}'" for kind in KIND_CODES))
 _TYPES = "array[{}]".format(", ".join(f"'{each}'" for each in TYPES))

@@ -1,9 +1,9 @@
 """Masses of the nodes of a structure, in kg and exactly."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
 
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.lifecycle import ProductType
@@ -13,6 +13,7 @@ from apg.capabilities.plm.structures.loading import TYPES
 from apg.capabilities.plm.structures.snapshots import Snapshot
 from apg.capabilities.plm.structures.unit_codes import UNIT_TEXTS
 from apg.contracts.reference import Units
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 KILOGRAM = "kg"

@@ -4,10 +4,10 @@ What the arithmetic sees and nothing else: revisions, products, units, lines wit
 hash of what comes out is compared with the one that went in.
 """
 
+from __future__ import annotations
+
 import io
 from zipfile import BadZipFile
-
-import numpy as np
 
 from apg.capabilities.plm.shared.content_hash import structure_hash
 from apg.capabilities.plm.shared.errors import DomainError
@@ -16,6 +16,7 @@ from apg.capabilities.plm.shared.structure import Structure
 from apg.capabilities.plm.structures.fixed_rows import words
 from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot
+from apg.kernel.later import numpy as np
 
 FORM = 1
 _LINE = ("quantity", "kind", "attrition", "setup", "rounding", "numerator", "denominator")

@@ -1,5 +1,7 @@
 """A structure as its page shows it: rows of the tree with their addresses, filters, key figures."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date as Date
@@ -9,7 +11,6 @@ from fractions import Fraction
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-import numpy as np
 from pydantic import Field
 
 from apg.capabilities.plm import permissions as may
@@ -25,6 +26,7 @@ from apg.capabilities.plm.structures.tree import Asked
 from apg.contracts.esg import ItemCarbon
 from apg.contracts.reference import ExchangeRates
 from apg.kernel.errors import Invalid
+from apg.kernel.later import numpy as np
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, TreeRow
 from apg.kernel.web.wire import Amount, amount_text, moment_text

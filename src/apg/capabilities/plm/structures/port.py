@@ -1,11 +1,12 @@
 """The provider of the port Structures."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import cast
 
-import numpy as np
 from sqlalchemy import select
 
 from apg.capabilities.plm.products.models import Revision
@@ -24,6 +25,7 @@ from apg.capabilities.plm.structures.rules import Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot, snapshot_of
 from apg.capabilities.plm.structures.unit_codes import UNIT_TEXTS
 from apg.contracts import plm as contract
+from apg.kernel.later import numpy as np
 from apg.kernel.stamps import is_id
 from apg.kernel.work import Work
 

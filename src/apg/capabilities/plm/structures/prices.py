@@ -5,14 +5,13 @@ by hand comes before an internal one and that before offers of suppliers, and of
 the cheapest for the quantity needed is taken.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
 from apg.capabilities.plm.shared.lines import MICRO
@@ -30,7 +29,11 @@ from apg.capabilities.plm.structures.fixed_rows import (
 )
 from apg.capabilities.plm.structures.versions import Mark, mark_of
 from apg.contracts.reference import ExchangeRates, RateOn
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
+
+if TYPE_CHECKING:
+	import numpy.typing as npt
 
 FEW_ITEMS = 5_000
 """More items than this are priced from all costs of the tenant: a scan is then cheaper."""
@@ -71,7 +74,7 @@ class Prices:
 	codes: tuple[str, ...]
 	rates: Mapping[str, RateOn]
 
-	def with_items(self, places: IntArray, some: "Prices") -> "Prices":
+	def with_items(self, places: IntArray, some: Prices) -> Prices:
 		"""The same prices, but for these items: theirs are `some`, at the same rates."""
 		codes = tuple(dict.fromkeys([*self.codes, *some.codes]))
 		rates = {**self.rates, **some.rates}

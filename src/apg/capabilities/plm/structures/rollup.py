@@ -5,6 +5,8 @@ service) and has one, it ends the descent; an item made here is the sum of its l
 recorded for it is shown beside, never added. An item without lines needs a figure of its own.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,8 +16,6 @@ from fractions import Fraction
 from functools import cached_property, partial
 from time import monotonic
 from typing import Any
-
-import numpy as np
 
 from apg.capabilities.plm.shared.bom_exact import quantise
 from apg.capabilities.plm.shared.bom_math import Gap, GapReason, RollUp, roll_up
@@ -34,6 +34,7 @@ from apg.capabilities.plm.structures.prices import REASONS, Costs, PriceLists, P
 from apg.capabilities.plm.structures.snapshots import Snapshot
 from apg.capabilities.plm.structures.versions import mark_of
 from apg.contracts.esg import ItemCarbon
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 COST, MASS = "cost", "mass"
@@ -42,7 +43,6 @@ BOUGHT = tuple(
 	TYPES.index(each)
 	for each in (ProductType.PURCHASED, ProductType.RAW_MATERIAL, ProductType.SERVICE)
 )
-_BOUGHT = np.isin(np.arange(len(TYPES)), BOUGHT)
 _SERVICE = TYPES.index(ProductType.SERVICE)
 
 
@@ -245,7 +245,7 @@ async def roll_up_product(
 	if kept is not None and kept.found.snapshot.structure is not structure:
 		kept = None
 	before = kept.found if kept is not None else None
-	bought = _BOUGHT[snapshot.type]
+	bought = np.isin(np.arange(len(TYPES)), BOUGHT)[snapshot.type]
 	ends = bought & ~structure.leaf
 	counts = structure.leaf | bought
 	same = before is not None and before.snapshot is snapshot

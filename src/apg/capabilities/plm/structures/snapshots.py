@@ -6,15 +6,14 @@ anew. What is new is known by marks, see versions.py. A snapshot is trusted for 
 look, far less than the two days for which changes are remembered.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from time import monotonic
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.shared.content_hash import structure_hash
@@ -30,8 +29,12 @@ from apg.capabilities.plm.structures.unit_codes import factors
 from apg.capabilities.plm.structures.updating import updated
 from apg.capabilities.plm.structures.versions import Mark, mark_of, since
 from apg.kernel.errors import Conflict
+from apg.kernel.later import numpy as np
 from apg.kernel.texts import _
 from apg.kernel.work import Work
+
+if TYPE_CHECKING:
+	import numpy.typing as npt
 
 TRUSTED_SECONDS = 3_600.0
 

@@ -1,12 +1,12 @@
 """The indented and the flat view of a structure, with figures where they are asked for."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from apg.capabilities.plm.shared.explosion import explode, flatten
 from apg.capabilities.plm.shared.lines import QuantityKind, required_quantity
@@ -17,6 +17,7 @@ from apg.capabilities.plm.structures.rollup import RolledUp, roll_up_product
 from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot, snapshot_of
 from apg.contracts.reference import Units
+from apg.kernel.later import numpy as np
 from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 

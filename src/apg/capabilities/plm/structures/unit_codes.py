@@ -1,14 +1,15 @@
 """Units of lines, items and masses as hashes in arrays; their texts and exact factors."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from fractions import Fraction
-
-import numpy as np
 
 from apg.capabilities.plm.shared.levels import BoolArray, IntArray
 from apg.capabilities.plm.shared.lines import LARGEST
 from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.contracts.reference import Units
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 # A text that bears the hash, wherever the tenant uses it.

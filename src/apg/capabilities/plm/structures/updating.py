@@ -5,12 +5,12 @@ for an item, a unit of an item changed, lines of a small structure changed, or a
 have come or gone.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from apg.capabilities.plm.shared.levels import IntArray
 from apg.capabilities.plm.shared.revising import NewLines, Revised, Ring, revised
@@ -28,6 +28,7 @@ from apg.capabilities.plm.structures.plain_sql import fetched
 from apg.capabilities.plm.structures.rules import Demand, Rule, pick_of
 from apg.capabilities.plm.structures.unit_codes import factors
 from apg.capabilities.plm.structures.versions import News
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class _Anew(Exception):
 	"""The structure has to be read anew."""
 
 
-async def updated(work: Work, snapshot: "Snapshot", news: News) -> "Snapshot | None":
+async def updated(work: Work, snapshot: Snapshot, news: News) -> Snapshot | None:
 	"""The snapshot as it is now; itself where nothing of it was touched, None: it is to be read anew."""
 	if news.touched is None or isinstance(snapshot.rule, Demand):
 		return None
@@ -111,7 +112,7 @@ async def updated(work: Work, snapshot: "Snapshot", news: News) -> "Snapshot | N
 	return step.snapshot
 
 
-def _nothing_gone(snapshot: "Snapshot", revisions: Iterable[str], items: Collection[str]) -> None:
+def _nothing_gone(snapshot: Snapshot, revisions: Iterable[str], items: Collection[str]) -> None:
 	if any(one in snapshot.structure for one in revisions):
 		raise _Anew
 	if items and bool((snapshot.places.of(_pairs(items)) >= 0).any()):
@@ -126,7 +127,7 @@ def _pairs(ids: Iterable[str]) -> Pairs:
 class _Step:
 	"""One snapshot on its way to the next. Nothing of the old one is changed."""
 
-	def __init__(self, snapshot: "Snapshot") -> None:
+	def __init__(self, snapshot: Snapshot) -> None:
 		self.snapshot = snapshot
 		self.fresh: dict[str, tuple[str, _Item]] = {}  # revisions of new items
 

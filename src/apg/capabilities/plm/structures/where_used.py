@@ -1,11 +1,11 @@
 """Where an item is used, up to the end items, each product once with its total quantity."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from apg.capabilities.plm.shared.explosion import where_used
 from apg.capabilities.plm.shared.levels import IntArray
@@ -16,6 +16,7 @@ from apg.capabilities.plm.structures.plain_sql import mapped
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
 from apg.capabilities.plm.structures.rules import OPEN, PICKS, PLAIN, Rule, View
 from apg.contracts.reference import Units
+from apg.kernel.later import numpy as np
 from apg.kernel.work import Work
 
 
