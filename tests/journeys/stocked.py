@@ -29,9 +29,15 @@ PARTS = {
 	"/esg/executive",
 	"/esg/executive/",
 	"/esg/executive/dashboard",
+	"/esg/activities/imports/template.csv",
+	"/esg/activities/imports/{records_import_id}/progress",
+	"/esg/activities/imports/{records_import_id}/report.csv",
 	"/esg/factor-files/template.csv",
 	"/esg/footprints/{footprint_id}/lines/{position}",
 	"/esg/factor-files/{factor_import_id}/progress",
+	"/esg/measurements/imports/template.csv",
+	"/esg/measurements/imports/{readings_import_id}/progress",
+	"/esg/measurements/imports/{readings_import_id}/report.csv",
 	"/inbox/count",
 	"/live",
 	"/manifest.webmanifest",
@@ -234,6 +240,9 @@ def _metrics(company: Company) -> None:
 	changed = {"value": 99_000, "reason": "the meter was read a day late"}
 	ids["measurement_id"] = send("PATCH", f"{readings}/{reading['id']}", changed)["id"]
 	ids["figure"] = "value"
+	new = {"value": "98 000", "measurement_date": "2019-01-31T00:00:00Z"}
+	body = {"mode": "valid", "metric_id": ids["metric_id"], "rows": [new, new | {"value": 98_000}]}
+	ids["readings_import_id"] = _id(send("POST", "/api/v1/esg/measurements/bulk", body))
 
 
 def _platform(company: Company, engineer: Someone) -> None:
@@ -335,6 +344,8 @@ def _activities(company: Company) -> None:
 	}
 	gap = {"activity_code": "cooling.unknown_gas", "unit": "kg", "quantity": 2, "meter": None}
 	ids["activity_id"] = send("POST", f"{esg}/activities", bill)["id"]
+	many = {"mode": "valid", "rows": [bill | {"quantity": -1}, bill | gap | {"quantity": 3}]}
+	ids["records_import_id"] = _id(send("POST", f"{esg}/activities/bulk", many))
 	send("POST", f"{esg}/activities", bill | gap)
 	run = send("POST", f"{esg}/calculations", {"title": "Leeds, 2024"})
 	ids["run_id"] = run["id"]

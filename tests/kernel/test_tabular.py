@@ -100,6 +100,19 @@ def test_export_and_import_again_gives_the_same_table() -> None:
 	assert table.problems == ()
 
 
+def test_a_number_that_a_spreadsheet_would_round_leaves_as_text() -> None:
+	target = io.BytesIO()
+	numbers = [Decimal("99999999999999.999999"), Decimal("-0.123456789012345"), 10**15, 10**15 - 1]
+	write_xlsx([numbers], ["a", "b", "c", "d"], target)
+	row = next(load_workbook(target).active.iter_rows(min_row=2))
+	assert [cell.value for cell in row] == [
+		"99999999999999.999999",
+		-0.123456789012345,
+		"1000000000000000",
+		999999999999999,
+	]
+
+
 def test_xlsx_cells_are_typed_strings() -> None:
 	target = io.BytesIO()
 	moment = datetime(2026, 3, 1, tzinfo=UTC)

@@ -85,7 +85,8 @@ def write_xlsx(
 	*,
 	title: str = "Data",
 ) -> None:
-	"""Writes one sheet row by row; every text is a typed string, times are UTC text.
+	"""Writes one sheet row by row; every text is a typed string, times are UTC text, and so is a number
+	of more than 15 digits.
 
 	A sheet holds 1,048,576 rows and 32,767 characters a cell; what exceeds that is refused.
 	"""
@@ -110,8 +111,15 @@ def write_xlsx(
 	book.save(target)
 
 
+def _is_held(value: Cell) -> bool:
+	"""Whether a spreadsheet keeps the number: its cells are binary floats of 15 certain digits."""
+	if isinstance(value, int):
+		return abs(value) < 10**15
+	return isinstance(value, Decimal) and len(value.as_tuple().digits) <= 15
+
+
 def _xlsx_cell(cell_type: Any, sheet: Any, value: Cell, number: int) -> Any:
-	if value is None or isinstance(value, bool | int | Decimal):
+	if value is None or isinstance(value, bool) or _is_held(value):
 		return value
 	text = _UNPRINTABLE.sub("\ufffd", _text(value))
 	if len(text) > XLSX_TEXT:

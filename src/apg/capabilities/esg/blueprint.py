@@ -4,6 +4,7 @@ from apg.capabilities.esg import menu, permissions, searching
 from apg.capabilities.esg.activities import api as activities_api
 from apg.capabilities.esg.activities import computed as computed_metrics
 from apg.capabilities.esg.activities import ingest_api as records_api
+from apg.capabilities.esg.activities import ingest_views as records_views
 from apg.capabilities.esg.activities import tasks as activity_tasks
 from apg.capabilities.esg.activities import views as activities_views
 from apg.capabilities.esg.calculations import api as calculations_api
@@ -26,6 +27,7 @@ from apg.capabilities.esg.health import api as health_api
 from apg.capabilities.esg.health import service as health
 from apg.capabilities.esg.measurements import api as measurements_api
 from apg.capabilities.esg.measurements import ingest_api as readings_api
+from apg.capabilities.esg.measurements import ingest_views as readings_views
 from apg.capabilities.esg.measurements import panel_views, views
 from apg.capabilities.esg.measurements import tasks as measurement_tasks
 from apg.capabilities.esg.metrics import api as metrics_api
@@ -94,7 +96,9 @@ capability = Capability(
 				views.router,
 				panel_views.router,
 				sites_views.router,
+				records_views.router,
 				activities_views.router,
+				readings_views.router,
 				calculations_views.router,
 				footprint_views.router,
 				material_views.materials,

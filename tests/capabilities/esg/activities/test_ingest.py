@@ -150,6 +150,33 @@ async def test_each_bad_row_is_named_and_the_good_ones_are_taken(
 	assert len(await listed(client, alice)) == 2
 
 
+async def test_an_export_is_taken_back_unchanged(
+	client: httpx.AsyncClient, alice: Person, charlie: Person, worker: TaskWorker
+) -> None:
+	rows = [
+		bill(1, data_source="=1+1", note="'-2", is_primary=True),
+		bill(2, quality="estimated", estimate_method="@mean", quantity="12345678901234.654321"),
+	]
+	for who in (alice, charlie):
+		await sites(client, who, "LEEDS")
+	assert (await client.post(BULK, headers=alice.headers, json={"rows": rows})).status_code == 200
+	for form in ("csv", "xlsx"):
+		first = await client.get(f"{PLACE}/export?format={form}", headers=alice.headers)
+		file = {"file": (f"again.{form}", first.content)}
+		made = (await client.post(f"{BULK}/files", headers=charlie.headers, files=file)).json()
+		await run_job(worker, charlie, made["id"])
+		told = (await client.get(f"{BULK}/{made['id']}", headers=charlie.headers)).json()
+		# What came by the CSV is known when the same rows come by the workbook.
+		assert (told["taken"], told["refused"]) == ((2, 0) if form == "csv" else (0, 2)), told
+		assert {bad["field"] for bad in told["problems"]} <= {"distinct_because", "period_start"}
+	exported = [
+		(await client.get(f"{PLACE}/export", headers=who.headers)).text for who in (alice, charlie)
+	]
+	assert exported[0] == exported[1]
+	assert "'=1+1" in exported[0]
+	assert "''-2" in exported[0]
+
+
 async def test_a_stopped_file_leaves_no_record_and_a_standing_one_stays_for_good(
 	client: httpx.AsyncClient,
 	alice: Person,

@@ -388,6 +388,73 @@ async def test_a_table_with_bad_rows_is_reported_line_by_line(
 	assert "“Colour” is not known" in told["failure"]
 
 
+async def test_a_file_goes_in_by_the_page_and_its_bad_rows_are_shown(
+	client: httpx.AsyncClient, alice: Person, metric: dict[str, Any], worker: TaskWorker
+) -> None:
+	place = "/esg/measurements/imports"
+	form = await client.get(f"{place}/new?metric_id={metric['id']}", headers=alice.headers)
+	assert "Electricity (ENERGY)" in form.text
+	empty = await client.post(f"{place}/new", headers=alice.headers, data={"mode": "valid"})
+	assert (empty.status_code, "Choose a file." in empty.text) == (422, True)
+	made = await client.post(
+		f"{place}/new",
+		headers=alice.headers,
+		data={"mode": "valid", "metric_id": metric["id"]},
+		files={"file": ("meter.csv", b"value,measurement_date\n1,2024-01-31\nx<b>,2024-02-29\n")},
+	)
+	own = made.headers.get("hx-redirect") or made.headers["location"]
+	page = await client.get(own, headers=alice.headers)
+	assert "Reading and checking every row" in page.text
+	assert "<progress" in (await client.get(f"{own}/progress", headers=alice.headers)).text
+	await run_job(worker, alice, own.rsplit("/", 1)[1].split("?")[0])
+	page = await client.get(own, headers=alice.headers)
+	assert "On record: 1 rows. Left out: 1." in page.text
+	assert "<code>x&lt;b&gt;</code>" in page.text
+	report = await client.get(f"{own}/report.csv", headers=alice.headers)
+	assert report.text.splitlines()[1].startswith("3,value,x<b>,")
+	template = await client.get(f"{place}/template.csv", headers=alice.headers)
+	file = {"file": ("template.csv", template.content)}
+	again = await client.post(f"{BULK}/files", headers=alice.headers, files=file)
+	await run_job(worker, alice, again.json()["id"])
+	told = (await client.get(f"{BULK}/{again.json()['id']}", headers=alice.headers)).json()
+	assert (told["state"], told["taken"]) == ("done", 1), told
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+async def test_an_export_is_taken_back_unchanged(
+	client: httpx.AsyncClient,
+	alice: Person,
+	charlie: Person,
+	metric: dict[str, Any],
+	worker: TaskWorker,
+	form: str,
+) -> None:
+	rows = rows_of(8)
+	rows[0] |= {"value": "-99999999999999.999999", "data_source": "=cmd|' /C calc'!A0"}
+	rows[1] |= {"data_source": "'=quoted", "notes": "two\nlines; and, more", "evidence": "@SUM(A1)"}
+	rows[2] |= {"data_source": "-5", "metadata": {"exact": 0.1, "text": "=1+1"}}
+	body = {"metric_id": metric["id"], "rows": rows}
+	assert (await client.post(BULK, headers=alice.headers, json=body)).status_code == 200
+	export = f"{METRICS}/{metric['id']}/measurements/export?format={form}"
+	first = await client.get(export, headers=alice.headers)
+	assert first.status_code == 200, first.text
+	if form == "csv":
+		assert ",=cmd" not in first.text
+	other = await another(client, charlie, "ENERGY")
+	file = {"file": (f"again.{form}", first.content)}
+	made = (await client.post(f"{BULK}/files", headers=charlie.headers, files=file)).json()
+	await run_job(worker, charlie, made["id"])
+	told = (await client.get(f"{BULK}/{made['id']}", headers=charlie.headers)).json()
+	assert (told["state"], told["taken"], told["problems"]) == ("done", 8, [])
+	users = {"created_by", "updated_by", *OWN}
+	before, after = [
+		[{k: v for k, v in row.items() if k not in users and "score" not in k and k != "quality_flags"}
+		for row in await listed(client, who, own)]
+		for who, own in ((alice, metric["id"]), (charlie, other))
+	]  # fmt: skip
+	assert after == before
+
+
 async def test_imports_of_others_do_not_exist(
 	client: httpx.AsyncClient, alice: Person, charlie: Person, metric: dict[str, Any]
 ) -> None:

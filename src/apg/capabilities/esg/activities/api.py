@@ -6,7 +6,7 @@ from fastapi import Depends, File, Query, Request, Response, UploadFile
 from pydantic import BaseModel
 
 from apg.capabilities.esg import permissions as may
-from apg.capabilities.esg.activities import evidence, service
+from apg.capabilities.esg.activities import evidence, exporting, service
 from apg.capabilities.esg.activities.schemas import (
 	ActivityBatch,
 	ActivityCode,
@@ -19,6 +19,7 @@ from apg.capabilities.esg.activities.schemas import (
 	MovedOut,
 	Withdrawal,
 )
+from apg.capabilities.esg.bulk.exporting import FILES, Format
 from apg.capabilities.esg.shared.activity_words import Kind, Quality, State
 from apg.kernel.web.envelopes import bare, bare_page
 from apg.kernel.web.guarded_route import Router, allow
@@ -152,6 +153,16 @@ async def return_activities(body: Moved, work: Approving) -> Response:
 async def _moved(work: Work, body: Moved, to: State) -> Response:
 	count = await service.move(work, body.activity_ids, to, body.reason)
 	return bare(work, {"state": to, "moved": count})
+
+
+@router.get("/export", summary="Export records", responses=FILES)
+async def export_activities(
+	work: Reading,
+	narrowed: Annotated[Wanted, Depends(wanted)],
+	form: Annotated[Format, Query(alias="format")] = Format.CSV,
+) -> Response:
+	"""The standing records as a file that `/activities/bulk/files` takes back unchanged."""
+	return await exporting.records(work, form, narrowed.narrowing())
 
 
 @router.get("/{activity_id}", response_model=ActivityOut, summary="Read an activity record")

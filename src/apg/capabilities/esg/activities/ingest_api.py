@@ -80,7 +80,7 @@ async def list_problems(
 	return bare_page(request, page, limit=limit, offset=offset)
 
 
-@router.get("/{records_import_id}/report.csv", summary="Bad rows as CSV")
+@router.get("/{records_import_id}/report.csv", summary="Bad rows as CSV", responses=routes.REPORT)
 async def read_report(records_import_id: str, work: Reading) -> Response:
 	text = await service.report(work, ingest.KIND, records_import_id)
 	return routes.csv_file(text, "bad-rows.csv")

@@ -1,7 +1,7 @@
 """What the routes of every kind of import share: limits, the answer to a beginning, a report."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Response, UploadFile
 
@@ -14,6 +14,9 @@ BODY = 50_000_000
 UPLOAD = 100_000_000
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+REPORT: dict[int | str, dict[str, Any]] = {
+	200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
+}
 
 
 async def pieces(file: UploadFile) -> AsyncIterator[bytes]:

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from apg.capabilities.esg import permissions as may
-from apg.capabilities.esg.measurements import service
+from apg.capabilities.esg.bulk.exporting import FILES, Format
+from apg.capabilities.esg.measurements import exporting, service
 from apg.capabilities.esg.measurements.schemas import (
 	BucketOut,
 	MeasurementIn,
@@ -83,6 +84,18 @@ def _bucket(one: Aggregate) -> dict[str, object]:
 		"missing": list(one.missing),
 		"overlapping": list(one.overlapping),
 	}
+
+
+@router.get("/export", summary="Export measurements", responses=FILES)
+async def export_measurements(
+	metric_id: str,
+	work: Reading,
+	form: Annotated[Format, Query(alias="format")] = Format.CSV,
+	start: From = None,
+	end: To = None,
+) -> Response:
+	"""The standing readings as a file that `/measurements/bulk/files` takes back unchanged."""
+	return await exporting.readings(work, metric_id, form, start=start, end=end)
 
 
 @router.get("/{measurement_id}", response_model=MeasurementOut, summary="Read a measurement")

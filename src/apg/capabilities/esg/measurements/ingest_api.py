@@ -82,7 +82,11 @@ async def list_problems(
 	return bare_page(request, page, limit=limit, offset=offset)
 
 
-@router.get("/{readings_import_id}/report.csv", summary="Bad rows as CSV")
+@router.get(
+	"/{readings_import_id}/report.csv",
+	summary="Bad rows as CSV",
+	responses=routes.REPORT,
+)
 async def read_report(readings_import_id: str, work: Reading) -> Response:
 	text = await service.report(work, ingest.KIND, readings_import_id)
 	return routes.csv_file(text, "bad-rows.csv")

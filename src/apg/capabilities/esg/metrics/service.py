@@ -3,8 +3,8 @@
 import functools
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, exists, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Text, all_, bindparam, exists, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from apg.capabilities.esg.metrics import reading
 from apg.capabilities.esg.metrics.models import Measurement, Metric
@@ -101,6 +101,17 @@ async def hold(work: Work, metric_id: str) -> Metric:
 async def find_by_code(work: Work, code: str) -> Metric | None:
 	"""The metric with this code, or None."""
 	return await work.session.scalar(select(Metric).where(Metric.code == code, ~Metric.is_deleted))
+
+
+async def open_for_readings(work: Work, limit: int = 1_000) -> list[Metric]:
+	"""Metrics that take readings, by name; for a choice."""
+	computed = [str(one) for one in MetricSource if one.is_computed]
+	statement = select(Metric).where(~Metric.is_deleted, Metric.is_active)
+	return await work.scalars(
+		statement.where(Metric.source != all_(literal(computed, ARRAY(Text))))
+		.order_by(Metric.name, Metric.id)
+		.limit(limit)
+	)
 
 
 async def read(work: Work, metric_id: str) -> One:

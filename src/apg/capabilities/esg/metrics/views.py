@@ -86,6 +86,7 @@ async def list_page(request: Request, work: Annotated[Work, allow(may.METRICS_RE
 		directions=words.DIRECTIONS,
 		assessments=words.ASSESSMENTS,
 		may_create=work.principal.may(may.METRICS_CREATE),
+		may_import=work.principal.may(may.MEASUREMENTS_CREATE),
 	)
 
 
