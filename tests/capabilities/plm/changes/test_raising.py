@@ -65,3 +65,19 @@ async def test_what_leaves_as_a_file_is_recorded(stocked: Company):
 		("GET /api/v1/plm/products/{product_id}/structure/export", author.user_id),
 		("GET /plm/products/export.csv", author.user_id),
 	]
+
+
+async def test_lines_of_every_view_are_in_the_redline(stocked: Company):
+	author = stocked.author
+	change_id = await author.raised("bracket")
+	made = await author.order_line(change_id, "bracket", "washer", 3, view="manufacturing")
+	assert made.status == 201, made.response.text
+	[one] = (await author.seen(change_id, "/redline"))["items"]
+	difference = one["difference"]
+	assert (difference["identical"], difference["added"]) == (False, 1)
+	assert [(line["product_number"], line["view"]) for line in difference["lines"]] == [
+		("N-washer", "manufacturing")
+	]
+	page = await opened(author, f"/plm/changes/{change_id}?tab=redline")
+	assert "N-washer" in page
+	assert "manufacturing" in page

@@ -314,7 +314,8 @@ def _line_row(line: Row) -> tuple[Words, ...]:
 	return (
 		words(SIGNS[line["change"]], "strong"),
 		words(line["find_number"]),
-		words(f"{line['product_number']} {line['product_name']}", tone),
+		words(f"{line['product_number']} {line['product_name']}", tone)
+		+ (() if line["view"] == "engineering" else words(f" · {_said(line['view'])}", "muted")),
 		tuple(changes) or words(" "),
 	)
 

@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.documents.carrying import differences
 from apg.capabilities.plm.shared.change_states import ItemAction
 from apg.capabilities.plm.structures import answers
+from apg.capabilities.plm.structures.models import Line
+from apg.capabilities.plm.structures.rules import View
+from apg.kernel.rows import ids
 from apg.kernel.work import Work
 
+CHANGES = ("added", "removed", "changed")
 MOST = 100  # products in one answer; the others are asked for one by one
 
 
@@ -15,23 +21,53 @@ async def of_item(work: Work, item: ChangeItem) -> dict[str, Any] | None:
 	"""The difference of one product; None where the change opens no revision of it."""
 	if item.to_revision_id is None:
 		return None
-	found = (
-		await _all_new(work, item)
-		if item.from_revision_id is None
-		else await answers.comparison(
-			work, item.item_id, other=item.from_revision_id, revision=item.to_revision_id
-		)
-	)
+	found = await _seen(work, item, View.ENGINEERING)
+	for view in await _other_views(work, item):
+		more = await _seen(work, item, view)
+		found["lines"] += more["lines"]
+		found["identical"] = found["identical"] and not more["lines"]
+		found["truncated"] = found["truncated"] or more["truncated"]
+		for word in CHANGES:
+			found[word] += more[word]
 	documents = await differences(work, item.from_revision_id, item.to_revision_id)
 	found["attributes"] += documents
 	found["identical"] = found["identical"] and not documents
 	return found
 
 
-async def _all_new(work: Work, item: ChangeItem) -> dict[str, Any]:
+async def _other_views(work: Work, item: ChangeItem) -> list[View]:
+	"""Views beside the engineering one that either revision has lines in: they are signed as well."""
+	held = [one for one in (item.from_revision_id, item.to_revision_id) if one]
+	found = await work.scalars(
+		select(Line.view)
+		.where(Line.parent_revision_id == ids(held), Line.view != View.ENGINEERING)
+		.distinct()
+	)
+	return [view for view in View if view in found]
+
+
+async def _seen(work: Work, item: ChangeItem, view: View) -> dict[str, Any]:
+	"""The difference in one view, each line with the view it stands in."""
+	found = (
+		await _all_new(work, item, view)
+		if item.from_revision_id is None
+		else await answers.comparison(
+			work,
+			item.item_id,
+			other=item.from_revision_id,
+			revision=item.to_revision_id,
+			view=view,
+		)
+	)
+	for line in found["lines"]:
+		line["view"] = str(view)
+	return found
+
+
+async def _all_new(work: Work, item: ChangeItem, view: View) -> dict[str, Any]:
 	"""A first revision: everything in it is added."""
 	found, _etag = await answers.structure(
-		work, item.item_id, revision=item.to_revision_id, depth=1, limit=5_000
+		work, item.item_id, revision=item.to_revision_id, view=view, depth=1, limit=5_000
 	)
 	lines = [
 		{
@@ -55,7 +91,7 @@ async def _all_new(work: Work, item: ChangeItem) -> dict[str, Any]:
 	return {
 		"before": None,
 		"after": found["product"],
-		"view": "engineering",
+		"view": str(view),
 		"depth": 1,
 		"identical": False,
 		"truncated": bool(found["truncated"]),
