@@ -147,7 +147,7 @@ def test_a_company_a_person_and_a_bill_of_materials(product: Product, tmp_path: 
 	ben = json.loads(made.stdout)[0]
 	signed = httpx.post(f"{url}/auth/login", trust_env=False, json={
 		"username": anna["username"], "password": anna["password"]})  # fmt: skip
-	seen = httpx.get(f"{url}/api/v1/security-events?kind=operator_entry", trust_env=False,
+	seen = httpx.get(f"{url}/api/v1/audit/security-events?kind=operator_entry", trust_env=False,
 		headers={"Authorization": f"Bearer {signed.json()['access_token']}"})  # fmt: skip
 	assert [(one["route"], one["risk"]) for one in seen.json()] == [("apg user create", "high")]
 	for person in (anna, ben):

@@ -108,6 +108,8 @@ async def frame(
 	tabs.append(("effectivity", _("Effectivity"), f"{base}/effectivity"))
 	tabs.append(("sources", _("Sources"), f"{base}/sources"))
 	tabs.append(("alternates", _("Alternates"), f"{base}/alternates"))
+	if work.principal.may(may.COMPLIANCE_READ):
+		tabs.append(("compliance", _("Compliance"), f"{base}/compliance"))
 	tabs.append(("identifiers", _("Identifiers"), f"{base}/identifiers{of}", counts["identifiers"]))
 	tabs.append(("history", _("History"), f"{base}/history{of}"))
 	return {

@@ -29,7 +29,10 @@ async def list_page(request: Request, work: Annotated[Work, allow(USERS_READ)]) 
 	state = ListState.of(MEMBERS, request)
 	page = await service.list_users(work, state)
 	rows = load_json(page.body)
-	return show(work, "auth/users/list.html", state=state, rows=rows, total=page.total)
+	titles = dict(await roles.choices(work))
+	return show(
+		work, "auth/users/list.html", state=state, rows=rows, total=page.total, titles=titles
+	)
 
 
 async def _member(work: Work, user_id: str, status: int = 200, **context: Any) -> Response:
