@@ -10,6 +10,7 @@ import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from sqlalchemy.connectors.asyncio import AsyncAdapt_Error as DriverError
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -241,8 +242,13 @@ def as_app_error(error: Exception) -> AppError:
 	if isinstance(error, PoolTimeout):
 		return errors.Unavailable(_("All connections are busy; try again in a moment."))
 	if isinstance(error, DBAPIError):
-		away = isinstance(error, (OperationalError, InterfaceError))
+		# The last of these is what the driver makes of a connection that broke under a statement.
+		away = isinstance(error, (OperationalError, InterfaceError)) or isinstance(
+			error.orig and error.orig.__cause__, asyncpg.InternalClientError
+		)
 		return _of_database(getattr(error.orig, "sqlstate", None) or "", away=away)
+	if isinstance(error, DriverError):  # a connection that could not be made, for a hot read
+		return _of_database(getattr(error, "sqlstate", None) or "", away=True)
 	if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
 		# From a hot read, which borrows the driver's own connection.
 		away = isinstance(error, asyncpg.InterfaceError)

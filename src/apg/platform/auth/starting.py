@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import structlog
+from sqlalchemy.connectors.asyncio import AsyncAdapt_Error as DriverError
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -20,8 +21,8 @@ from apg.platform.auth.settings import AuthSettings
 
 SEEN_SECONDS = 60.0
 KEYS_SECONDS = 30.0
-TROUBLE = (OSError, TimeoutError, DBAPIError, InterfaceError, PoolTimeout, asyncpg.PostgresError,
-	asyncpg.InterfaceError)  # fmt: skip
+TROUBLE = (OSError, TimeoutError, DBAPIError, DriverError, InterfaceError, PoolTimeout,
+	asyncpg.PostgresError, asyncpg.InterfaceError)  # fmt: skip
 _log = structlog.get_logger("apg.auth")
 
 
@@ -63,9 +64,10 @@ async def watch(runtime: Runtime, sessions: Sessions) -> None:
 				finally:
 					raw.invalidate()
 			except TROUBLE as error:
-				if not troubled:
+				again, troubled = troubled, True
+				if not again:  # a cut connection: the next one is tried at once
 					_log.warning("epochs cannot be read", error=type(error).__name__)
-				troubled = True
+					continue
 			await asyncio.sleep(sessions.settings.poll_seconds)
 	finally:
 		await engine.dispose()

@@ -32,6 +32,9 @@ from apg.platform.auth.settings import AuthSettings
 
 # How long after a rotation some process may still sign with the key before; they look each 30 s.
 TAKEN_UP = timedelta(minutes=2)
+# How much later than planned the epochs may be read before nothing remembered is believed: with
+# the longest pause allowed, what was revoked is refused within two seconds whatever happens.
+LATE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,9 @@ class Standing:
 class Sessions:
 	"""The Authenticator of a process, and the issuer of its access tokens.
 
-	What it remembers is dropped as soon as an epoch says that it changed. While epochs cannot be
-	read, nothing remembered is believed: reads ask the database, writes are refused with 503.
+	What it remembers is dropped as soon as an epoch says that it changed. When epochs were not read
+	in time, nothing remembered is believed and the database is asked; when they have not been read
+	for long (`blind_seconds`), writes are refused with 503 as well.
 	"""
 
 	def __init__(
@@ -73,6 +77,7 @@ class Sessions:
 		self._horizon = 0
 		self._known: frozenset[int] = frozenset()
 		self._catching_up = asyncio.Lock()
+		self._reading_keys = asyncio.Lock()
 		self.use_keys(keys)
 
 	# -- keys ---------------------------------------------------------------------------------
@@ -88,15 +93,21 @@ class Sessions:
 		self.issuer = TokenIssuer(signer, self.runtime.root_key, **where)
 
 	async def read_keys(self) -> None:
-		"""Reads the signing keys anew, at most once a second: another process may have rotated."""
-		if time.monotonic() - self._keys_read_at < 1.0:
-			return
-		self._keys_read_at = time.monotonic()
-		async with self.runtime.engine.connect() as connection:
-			keys = await signing.load_keys(connection, SigningPurpose.TOKEN, self.runtime.root_key)
-		living = verifying(keys, utc_now(), self._lifetime)
-		if [key.kid for key in living] != [key.kid for key in self.keys]:
-			self.use_keys(keys)
+		"""Reads the signing keys anew, at most once a second: another process may have rotated.
+
+		Who comes while they are read waits for them, and is not refused for a key just made.
+		"""
+		async with self._reading_keys:
+			if time.monotonic() - self._keys_read_at < 1.0:
+				return
+			async with self.runtime.engine.connect() as connection:
+				keys = await signing.load_keys(
+					connection, SigningPurpose.TOKEN, self.runtime.root_key
+				)
+			self._keys_read_at = time.monotonic()
+			living = verifying(keys, utc_now(), self._lifetime)
+			if [key.kid for key in living] != [key.kid for key in self.keys]:
+				self.use_keys(keys)
 
 	def jwks(self) -> dict[str, list[dict[str, str]]]:
 		return jwks(self.keys)
@@ -120,10 +131,12 @@ class Sessions:
 		raise Unauthenticated
 
 	def _must_be_fresh(self) -> bool:
-		if time.monotonic() - self.seen_at <= self.settings.blind_seconds:
+		silent = time.monotonic() - self.seen_at
+		if silent <= self.settings.poll_seconds + LATE_SECONDS:
 			return False
 		scope = scope_of_moment.get()
-		if scope is not None and scope.get("method", "GET") not in SAFE:
+		unsafe = scope is not None and scope.get("method", "GET") not in SAFE
+		if unsafe and silent > self.settings.blind_seconds:
 			raise Unavailable(_("Rights cannot be checked right now; try again in a moment."))
 		return True
 
@@ -288,30 +301,32 @@ class Sessions:
 		seqs: Collection[int],
 		tenants: Sequence[str | None],
 		subjects: Sequence[str],
+		begun: float,
 	) -> None:
-		"""Takes in what one reading of the epochs brought; what came before is left out."""
+		"""Takes in what one reading of the epochs, begun then, brought; what came before is left out."""
 		for seq, tenant, subject in zip(seqs, tenants, subjects, strict=True):
 			if seq not in self._known:
 				self.forget(tenant, subject)
 		self._known = frozenset(seqs)
 		self._horizon = horizon
-		self.seen_at = time.monotonic()
+		self.seen_at = begun
 
 	async def catch_up(self, driver: Any = None) -> None:
 		"""Reads the epochs now, on the given connection or a borrowed one."""
 		async with self._catching_up:
-			sql = "select * from auth_epochs_since($1)"
+			sql, begun = "select * from auth_epochs_since($1)", time.monotonic()
 			if driver is None:
 				row = await ask(self.runtime, sql, self._horizon)
 			else:
 				row = await driver.fetchrow(sql, self._horizon)
-			self.take(row["horizon"], row["seqs"], row["tenants"], row["subjects"])
+			self.take(row["horizon"], row["seqs"], row["tenants"], row["subjects"], begun)
 
 	async def start_reading(self, driver: Any) -> None:
 		"""Begins from now with nothing remembered; after a gap nobody knows what it held."""
+		begun = time.monotonic()
 		row = await driver.fetchrow("select * from auth_epochs_since($1)", 2**62)
 		self.forget_everything()
-		self.take(row["horizon"], (), (), ())
+		self.take(row["horizon"], (), (), (), begun)
 
 
 def sessions_of(runtime: Runtime) -> Sessions:
