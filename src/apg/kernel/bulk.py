@@ -298,7 +298,7 @@ async def stop(work: Work, held: BulkImport, task: str) -> None:
 	"""Asks for an end; what was taken is removed by the task. Raises ImportOver."""
 	if held.state in OVER:
 		raise ImportOver(_("The import is {state}; there is nothing to stop.", state=_(held.state)))
-	if held.state != State.REMOVING:
+	if held.state != State.REMOVING or held.outcome == State.WAITING:
 		held.state, held.outcome = State.REMOVING, State.CANCELLED
 	work.enqueue(task, import_id=held.id)
 

@@ -144,23 +144,28 @@ def to_wire(value: Any) -> bytes:
 	)
 
 
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+_NO_BRACKET = bytes(each for each in range(256) if each not in b"[]{}")
+
+
+def _too_deep(body: bytes) -> bool:
+	"""Whether brackets outside of texts are nested deeper than they may; in C for all but bad ones."""
+	rest = brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKET)
+	for _level in range(MAX_DEPTH):
+		rest = rest.replace(b"[]", b"").replace(b"{}", b"")
+		if not rest:
+			return False
+	depth = deepest = 0
+	for byte in brackets:
+		depth += 1 if byte in b"[{" else -1
+		deepest = max(deepest, depth)
+	return deepest > MAX_DEPTH
+
+
 def from_wire(body: bytes) -> Any:
 	"""A request body, with fractions exact and depth bounded. Raises Malformed."""
-	if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-		depth = deepest = 0
-		quoted = escaped = False
-		for byte in body:
-			if quoted:
-				escaped, quoted = (not escaped and byte == 92), escaped or byte != 34
-			elif byte == 34:
-				quoted = True
-			elif byte in (91, 123):
-				depth += 1
-				deepest = max(deepest, depth)
-			elif byte in (93, 125):
-				depth -= 1
-		if deepest > MAX_DEPTH:
-			raise Malformed(_("The JSON is nested deeper than {n} levels.", n=MAX_DEPTH))
+	if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(body):
+		raise Malformed(_("The JSON is nested deeper than {n} levels.", n=MAX_DEPTH))
 
 	def refuse(word: str) -> Any:
 		raise Malformed(_("{word} is not JSON.", word=word))

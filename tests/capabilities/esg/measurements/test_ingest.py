@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from tests.capabilities.esg.conftest import METRIC, METRICS
 from tests.people import Person
 
 from apg.app import make_runtime
+from apg.capabilities.esg.bulk import service
 from apg.capabilities.esg.measurements import tasks
 from apg.kernel import bulk
 from apg.kernel.database import role_url
@@ -264,6 +266,55 @@ async def test_a_killed_worker_goes_on_where_it_stopped(
 	rows = await listed(client, alice, metric["id"])
 	assert len(rows) == len({row["measurement_date"] for row in rows}) == 30
 	assert (await state_of(client, alice, metric["id"]))["current_value"] == rows[0]["value"]
+
+
+async def test_a_large_body_is_kept_and_taken_by_a_task_once(
+	client: httpx.AsyncClient,
+	alice: Person,
+	metric: dict[str, Any],
+	worker: TaskWorker,
+	monkeypatch: pytest.MonkeyPatch,
+	admin_url: str,
+) -> None:
+	monkeypatch.setattr(service, "DIRECT", 10)
+	rows = rows_of(12)
+	rows[3]["value"] = "1000.000001"
+	body = {"metric_id": metric["id"], "rows": rows}
+	answers = [
+		await client.post(BULK, headers=alice.by(Idempotency_Key="large"), json=body)
+		for _time in range(2)
+	]
+	assert [answer.status_code for answer in answers] == [202, 202]
+	assert answers[0].json()["id"] == answers[1].json()["id"]
+	assert answers[0].headers["location"] == f"{BULK}/{answers[0].json()['id']}"
+	await run_job(worker, alice, answers[0].json()["id"])
+	assert len(await listed(client, alice, metric["id"])) == 12
+	exact = (
+		f"{METRICS}/{metric['id']}/measurements?from=2023-01-04T00:00:00Z&to=2023-01-05T00:00:00Z"
+	)
+	assert '"value":1000.000001' in (await client.get(exact, headers=alice.headers)).text
+	connection = await asyncpg.connect(admin_url)
+	try:
+		names = await connection.fetch(
+			"select name, count(*) from event_log where tenant_id = $1 and name like 'esg.m%ed.v1' "
+			"group by 1 order by 1",
+			alice.tenant_id,
+		)
+		trail = await connection.fetch(
+			"select after::json ->> 'rows' as rows, user_id::text from audit_entries "
+			"where tenant_id = $1 and table_name = 'esg_measurements'",
+			alice.tenant_id,
+		)
+		left = await connection.fetchval("select count(*) from esg_measurements_staged")
+	finally:
+		await connection.close()
+	assert [tuple(row) for row in names] == [
+		("esg.measurements.recorded.v1", 1),
+		("esg.metric.created.v1", 1),
+		("esg.metric.value_changed.v1", 1),
+	]
+	assert [tuple(row) for row in trail] == [("12", alice.user_id)]
+	assert left == 0
 
 
 async def test_a_crash_that_empties_staging_costs_the_check_alone(

@@ -37,7 +37,7 @@ from apg.kernel.bulk import Bulk, BulkImport, Checked, Mode, Opening, Target
 from apg.kernel.database import id_type
 from apg.kernel.later import numpy as np
 from apg.kernel.rows import ids
-from apg.kernel.stamps import is_id, new_id, utc_now
+from apg.kernel.stamps import is_id, new_ids, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.wire import amount_text
 from apg.kernel.work import Work
@@ -226,8 +226,8 @@ def _arrays(contents: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[
 		return values
 
 	return {
-		"id": sorted(new_id() for _content in contents),
-		"record_id": [new_id() for _content in contents],
+		"id": new_ids(len(contents)),
+		"record_id": new_ids(len(contents)),
 		"content_hash": [content_hash(content) for content in contents],
 		"duplicate_key": list(keys),
 		**{name: column(name) for name in CONTENT},

@@ -31,7 +31,7 @@ from apg.kernel.database import dump_json
 from apg.kernel.errors import Conflict
 from apg.kernel.later import numpy as np
 from apg.kernel.rows import ids
-from apg.kernel.stamps import new_id, utc_now
+from apg.kernel.stamps import new_ids, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.wire import amount_text, moment_text
 from apg.kernel.work import Work
@@ -263,7 +263,7 @@ def _arrays(
 	score = {n: None if n < 0 else f"{n // 100}.{n % 100:02}" for n in np.unique(anomaly).tolist()}
 	same = ("measurement_date", "period_start", "period_end", "data_source", "collection_method")
 	return at, {
-		"id": sorted(new_id() for _row in range(len(at))),
+		"id": new_ids(len(at)),
 		"metric_id": [names[n] for n in metric[at].tolist()],
 		"value": [written[n] for n in value_codes[at].tolist()],
 		**{name: sheet.listed(name, at) for name in (*same, "evidence", "notes")},
