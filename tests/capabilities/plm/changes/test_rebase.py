@@ -91,6 +91,18 @@ async def test_the_same_field_is_chosen(stocked: Company, side: str, quantity: i
 	assert item["base_moved"] is False
 
 
+async def test_different_fields_of_one_line_are_merged(stocked: Company):
+	first, second = await two(stocked)
+	await stocked.author.redlined(first, "bracket", "screw", quantity=3)
+	await stocked.author.redlined(second, "bracket", "screw", note="with a washer")
+	await stocked.released(first)
+	done = await rebase(stocked, second)
+	assert (done["rebased"], done["clashes"]) == (True, [])
+	revision = await stocked.author.working(second, "bracket")
+	rows = (await stocked.author.get("bracket", "/structure/lines", revision=revision)).data
+	assert [(row["quantity"], row["note"]) for row in rows] == [(3, "with a washer"), (1, None)]
+
+
 async def test_removed_there_and_changed_here(stocked: Company):
 	first, second = await two(stocked)
 	await stocked.author.redlined(first, "bracket", "plate")

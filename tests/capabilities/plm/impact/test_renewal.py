@@ -231,3 +231,31 @@ async def test_an_edit_of_an_order_is_no_reason_for_others(office: Office):
 	assert await office.asked() == []
 	await office.desk.release("bolt")
 	assert await office.asked() == ["structure"]
+
+
+async def test_a_base_that_was_released_meanwhile_shows_in_the_impact(office: Office):
+	"""Another order takes a screw out of the motor: this one stands on the old base until it is
+	rebased, and both times its impact says what it would do now."""
+	company = office.company
+	await office.desk.release("bolt")
+	other = await company.second.raised("motor")
+	assert (await company.second.redlined(other, "motor", "screw", quantity=3)).status == 200
+	await office.background.impact(company, other)
+	await office.asked()
+	await company.released(other)
+	impact = await office.renewed()
+	assert (impact["cause"], impact["stale"]) == ("structure", False)
+	told = {row["metric"]: row for row in impact["moved"]}
+	names = ("before_was", "before_now", "after_was", "after_now", "was", "now")
+	# pump before: 2 × 4 × 0.50, now 2 × 3 × 0.50; with this order still four screws and a bolt of 1 EUR
+	assert [D(told["cost"][name]) for name in names] == [4, 3, 6, 6, 2, 3]
+	[item] = await office.desk.seen(office.change, "/items")
+	assert item["base_moved"] is True
+	answer = await company.author.do(
+		office.change, f"items/{office.desk.ids['motor']}/rebase", {"choices": []}
+	)
+	assert answer.data["rebased"] is True
+	await office.background.impact(company, office.change)
+	[pump] = (await office.desk.seen(office.change, "/impact"))["end_items"]
+	cost = pump["figures"]["cost"]
+	assert (cost["before"], cost["after"], cost["delta"]) == (3, 5, 2)

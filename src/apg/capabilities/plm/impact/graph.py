@@ -39,6 +39,12 @@ _PINNED = """
 """
 
 
+_CURRENT = """
+	select id::text, current_revision_id::text from plm_items
+	where id = any($1::uuid[]) and current_revision_id is not null
+"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
 	"""`snapshot` is the structure as it stands, the change's revisions beside it; `overlay` what
@@ -50,13 +56,23 @@ class Graph:
 	fresh: tuple[str, ...]
 
 
+async def _standing(work: Work, items: Sequence[ChangeItem]) -> dict[str, str]:
+	"""What each product stands as now, by product: another order may have released it since, and then
+	the change takes the place of that and no longer of the base it was begun on."""
+	rows = await fetched(work, _CURRENT, [item.item_id for item in items])
+	own = {item.to_revision_id for item in items}
+	begun = {item.item_id: item.from_revision_id for item in items if item.from_revision_id}
+	return begun | {item: now for item, now in rows if item in begun and now not in own}
+
+
 async def graph_of(work: Work, items: Sequence[ChangeItem]) -> Graph | None:
 	"""None where the change opens no revision. Raises StructureCycle for one that closes a ring."""
 	moving = [item for item in items if item.to_revision_id is not None]
 	if not moving:
 		return None
+	standing = await _standing(work, moving)
 	swaps = {
-		item.from_revision_id: item.to_revision_id
+		standing[item.item_id]: item.to_revision_id
 		for item in moving
 		if item.from_revision_id is not None and item.to_revision_id is not None
 	}

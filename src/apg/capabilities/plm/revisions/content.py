@@ -1,5 +1,6 @@
 """What counts as the content of a revision, and its hash."""
 
+import graphlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -24,42 +25,66 @@ async def hash_of(work: Work, revision: Revision) -> str:
 
 
 async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]:
-	"""The hashes of several revisions by their ids, in four queries; where one pins another of
-	them, it carries the hash computed here."""
+	"""The hashes of several revisions by their ids; where one pins another of them, it carries the
+	hash computed here.
+
+	In chunks: between them others get their turn, and the transaction is not taken for idle while
+	tens of thousands of lines are hashed.
+	"""
 	await work.flush()
-	wanted = ids([revision.id for revision in revisions])
-	lines: dict[str, list[Any]] = {}
-	for row in await fetched(work, _LINES, [revision.id for revision in revisions]):
-		lines.setdefault(row.parent_revision_id, []).append(row)
-	substitutes: dict[str, list[dict[str, Any]]] = {}
+	documents = await contents_of(work, [revision.id for revision in revisions])
+	found: dict[str, str] = {}
+	ordered = await _pinned_first(work, revisions)
+	for start in range(0, len(ordered), CHUNK):
+		part = ordered[start : start + CHUNK]
+		wanted = [revision.id for revision in part]
+		lines: dict[str, list[Any]] = {}
+		for row in await fetched(work, _LINES, wanted):
+			lines.setdefault(row.parent_revision_id, []).append(row)
+		substitutes = await _substitutes(work, wanted)
+		for revision in part:
+			written = [
+				_line(
+					line,
+					found.get(line.child_revision_id) or line.content_hash,
+					substitutes.get(line.id, []),
+				)
+				for line in lines.get(revision.id, ())
+			]
+			fields = fields_of(revision)
+			if revision.id in documents:  # without any, as before there were documents
+				fields["documents"] = documents[revision.id]
+			found[revision.id] = content_hash(written, fields)
+	return found
+
+
+CHUNK = 40  # revisions whose lines are held at once
+_PINS = """
+	select l.parent_revision_id::text, l.child_revision_id::text from plm_lines l
+	where l.parent_revision_id = any($1::uuid[]) and l.child_revision_id = any($1::uuid[])
+"""
+
+
+async def _pinned_first(work: Work, revisions: Sequence[Revision]) -> list[Revision]:
+	"""The revisions, each after those of them that it pins: a structure never has a ring."""
+	held = {revision.id: revision for revision in revisions}
+	pins: dict[str, set[str]] = {name: set() for name in held}
+	if len(held) > 1:
+		for parent, child in await fetched(work, _PINS, list(held)):
+			pins[parent].add(child)
+	return [held[name] for name in graphlib.TopologicalSorter(pins).static_order()]
+
+
+async def _substitutes(work: Work, revision_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+	found: dict[str, list[dict[str, Any]]] = {}
 	for each in await work.scalars(
 		select(LineSubstitute)
 		.join(Line, Line.id == LineSubstitute.line_id)
-		.where(Line.parent_revision_id == wanted)
+		.where(Line.parent_revision_id == ids(revision_ids))
 	):
-		substitutes.setdefault(each.line_id, []).append(
+		found.setdefault(each.line_id, []).append(
 			{"product": each.item_id, "rank": each.rank, "ratio": each.quantity_ratio}
 		)
-	documents = await contents_of(work, [revision.id for revision in revisions])
-	held = {revision.id: revision for revision in revisions}
-	found: dict[str, str] = {}
-
-	def hashed(revision: Revision) -> str:
-		if revision.id in found:
-			return found[revision.id]
-		written: list[dict[str, Any]] = []
-		for line in lines.get(revision.id, ()):
-			below = held.get(line.child_revision_id)  # no cycle: a structure never has one
-			pinned = line.content_hash if below is None else hashed(below)
-			written.append(_line(line, pinned, substitutes.get(line.id, [])))
-		fields = fields_of(revision)
-		if revision.id in documents:  # without any, the hash is that of before there were documents
-			fields["documents"] = documents[revision.id]
-		found[revision.id] = content_hash(written, fields)
-		return found[revision.id]
-
-	for revision in revisions:
-		hashed(revision)
 	return found
 
 
