@@ -90,9 +90,7 @@ def watched(chromium: Browser, site: str) -> Iterator[Watched]:
 	assert one.complaints == []
 
 
-@pytest.mark.parametrize(
-	("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
-)
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light")])
 def test_no_page_breaks_the_accessibility_rules(
 	chromium: Browser, site: str, width: int, scheme: Any
 ) -> None:
@@ -108,7 +106,10 @@ def test_no_page_breaks_the_accessibility_rules(
 		page.goto(site + path)
 		page.wait_for_selector("html[data-ready=yes]")
 		page.evaluate(AXE.read_text("utf-8"))
-		result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+		options: dict[str, Any] = {"resultTypes": ["violations"]}
+		if scheme == "dark":  # nothing else depends on the theme
+			options["runOnly"] = ["color-contrast"]
+		result = page.evaluate("options => axe.run(document, options)", options)
 		found += [
 			f"{path}: {one['id']} {one['nodes'][0]['target']} {one['nodes'][0]['failureSummary']}"
 			for one in result["violations"]
