@@ -81,3 +81,25 @@ async def test_lines_of_every_view_are_in_the_redline(stocked: Company):
 	page = await opened(author, f"/plm/changes/{change_id}?tab=redline")
 	assert "N-washer" in page
 	assert "manufacturing" in page
+
+
+async def test_a_company_may_let_changes_alone_release_what_was_released_before(stocked: Company):
+	author, manager = stocked.author, stocked.manager
+	await stocked.settings(only_by_change=True)
+	await author.product("clip")
+	await manager.release("clip")
+	await manager.revise("clip")
+	refused = await manager.call("POST", author.path("clip", "/release"), {})
+	assert (refused.status, refused.code) == (409, "NOT_RELEASABLE")
+	assert "a change releases what comes next" in refused.words
+	rows = (await author.get("clip", "/revisions")).data
+	assert [(row["revision"], row["state"]) for row in rows] == [
+		("B", "working"),
+		("A", "released"),
+	]
+	await stocked.released(await author.raised("clip"))
+	rows = (await author.get("clip", "/revisions")).data
+	assert [(row["revision"], row["state"]) for row in rows] == [
+		("B", "released"),
+		("A", "superseded"),
+	]

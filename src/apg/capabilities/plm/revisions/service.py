@@ -121,8 +121,9 @@ def _expect(work: Work, item: Item, revision: Revision) -> None:
 async def release(work: Work, product_id: str, given: ReleaseIn) -> Revision:
 	"""Releases the working revision that belongs to no change; the one before is superseded.
 
-	Raises NotFound, PreconditionFailed, RevisionNotWorking, NotReleasable, StructureCycle, Conflict
-	for a label that another release has.
+	With the company's setting `only_by_change` that is for first revisions alone. Raises NotFound,
+	PreconditionFailed, RevisionNotWorking, NotReleasable, StructureCycle, Conflict for a label that
+	another release has.
 	"""
 	if not is_id(product_id) or await work.find(Item, product_id) is None:
 		raise NotFound(_("{what} not found", what=_("product")))
@@ -136,6 +137,14 @@ async def release(work: Work, product_id: str, given: ReleaseIn) -> Revision:
 		_refuse_other(current)
 		raise NotReleasable(_("The product has no working revision; make a new one first."))
 	_expect(work, item, revision)
+	if current.id != revision.id and work.principal.settings.get("only_by_change"):
+		raise NotReleasable(
+			_(
+				"{number} was released before; in this company a change releases what comes next. "
+				"Raise one: it takes this revision up.",
+				number=item.number,
+			)
+		)
 	labels = {revision.id: given.revision} if given.revision else {}
 	return (await moves.release(work, [revision.id], labels=labels))[0]
 
