@@ -5,11 +5,15 @@ currencies and masses. The
 reference runs beside: the driver's bare COPY of three columns of the lines, thrown away.
 """
 
+import json
+import os
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,8 +106,12 @@ class Shape:
 
 
 def large() -> Shape:
+	"""The structure of `bom_rollup`, and one product above all that nothing else contains."""
 	ids, parent, child, quantity = make_columns()
-	return Shape(1, ids.size, parent, child, quantity)
+	ends = np.flatnonzero(np.bincount(child, minlength=ids.size) == 0)
+	parent = np.append(parent, np.full(ends.size, ids.size))
+	quantity = np.append(quantity, np.full(ends.size, 1_000_000))
+	return Shape(1, ids.size + 1, parent, np.append(child, ends), quantity)
 
 
 def small(lines: int = 1_700, start: int = 5_000_000) -> Shape:
@@ -249,6 +257,81 @@ async def whole_tenant(report: Report, place: Place) -> None:
 	await runtime.engine.dispose()
 
 
+def followed(report: Report, place: Place, shape: Shape) -> None:
+	"""A price, a mass and a line change in the large structure; the top item is asked for through the
+	API. Processor time of the web process, so that other work on the machine does not count."""
+	top = shape.nodes - 1
+	uses = np.bincount(shape.child, minlength=shape.nodes)
+	leaves = np.flatnonzero(shape.leaf)
+	leaf = int(leaves[np.argsort(uses[leaves], kind="stable")[leaves.size * 3 // 4]])
+	above = int(shape.parent[np.flatnonzero(shape.child == leaf)[0]])
+	with web(place, "apg.app:make_app", workers=1) as address:
+		products = f"{address}/api/v1/plm/products"
+		asked = f"{products}/{an_id(1, shape.start + top)}/rollup?date=2026-03-02"
+		part = f"{products}/{an_id(1, shape.start + leaf)}"
+		assembly = f"{products}/{an_id(1, shape.start + above)}"
+		begun = _cpu(place)
+		before = _call("GET", asked, place)
+		first_time = (_cpu(place) - begun) * 1e3
+		changes: dict[str, Callable[[int], Any]] = {
+			"a price": lambda n: _call("POST", f"{part}/costs", place, {
+				"amount": f"{n + 1}.5", "currency": "EUR", "valid_from": f"2026-02-{n + 1:02}",
+			}),
+			"a mass": lambda n: _call("PATCH", part, place, {"mass": 100 + n, "mass_unit": "g"}),
+			"a line": lambda n: _call("POST", f"{assembly}/structure/lines", place, {
+				"product_id": an_id(1, shape.start + leaf), "quantity": n + 1,
+			}),
+		}  # fmt: skip
+		note = (
+			f"{shape.parent.size:,} lines, {shape.nodes:,} products; the part has {uses[leaf]} uses"
+		)
+		report.row("roll-up of the top item, the first time", first_time, "ms", note=note)
+		for words, change in changes.items():
+			taken: list[float] = []
+			for n in range(6):
+				change(n)
+				begun = _cpu(place)
+				after = _call("GET", asked, place)
+				taken.append((_cpu(place) - begun) * 1e3)
+				if after == before:
+					raise RuntimeError(f"{words} changed and the top item did not")
+				before = after
+			report.row(
+				f"the same after {words} changed: processor time", sorted(taken)[2], "ms",
+				limit=500 if words == "a line" else 50,
+				note="GET of the top item through the API, web process and database",
+			)  # fmt: skip
+
+
+def _cpu(place: Place) -> float:
+	"""Seconds of processor time used by this process, all that it started, and the database."""
+	database = next(Path(place.settings.home).rglob("postmaster.pid")).read_text().split()[0]
+	ticks = os.sysconf("SC_CLK_TCK")
+	children: dict[int, list[int]] = {}
+	used: dict[int, float] = {}
+	for name in filter(str.isdigit, os.listdir("/proc")):
+		try:
+			fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+		except OSError:
+			continue
+		children.setdefault(int(fields[1]), []).append(int(name))
+		used[int(name)] = sum(int(each) for each in fields[11:15]) / ticks
+	total, waiting = 0.0, [os.getpid(), int(database)]
+	while waiting:
+		process = waiting.pop()
+		total += used.get(process, 0.0)
+		waiting += children.get(process, [])
+	return total
+
+
+def _call(method: str, url: str, place: Place, body: Any = None) -> Any:
+	head = place.headers | {"Content-Type": "application/json"}
+	content = None if body is None else json.dumps(body).encode()
+	asked = urllib.request.Request(url, content, head, method=method)
+	with urllib.request.urlopen(asked, timeout=120) as answer:
+		return json.loads(answer.read())["data"]
+
+
 def one_product(report: Report, place: Place, shape: Shape) -> None:
 	root = an_id(1, shape.start)
 	leaf = an_id(1, shape.start + 120)
@@ -284,6 +367,25 @@ def one_product(report: Report, place: Place, shape: Shape) -> None:
 			note=f"{told.failed} failed")  # fmt: skip
 
 
+PEERS = (
+	("tree of 1,000 lines, all levels", "/structure?depth=50", 23, 1_150),
+	("roll-up of it", "/rollup", 10, 1_000),
+	("export of it as CSV", "/structure/export", 33, 1_650),
+)
+
+
+def peers(report: Report, place: Place, shape: Shape) -> None:
+	"""What the better of two other products needs for the same, measured on such a machine once."""
+	product = f"/api/v1/plm/products/{an_id(1, shape.start)}"
+	with web(place, "apg.app:make_app", workers=1) as address:
+		for words, path, limit, theirs in PEERS:
+			url = address + product + path
+			load(url, place.headers, seconds=0.5, connections=1)
+			told = load(url, place.headers, seconds=2, connections=1)
+			report.row(words, told.p50, "ms", limit=limit, reference=theirs,
+				against="the better peer, recorded", note=f"{told.failed} failed")  # fmt: skip
+
+
 def run(report: Report) -> None:
 	rest_the_collector()  # as every process of the product does
 	with installation() as place:
@@ -291,6 +393,10 @@ def run(report: Report) -> None:
 		fill(place, product)
 		uvloop.run(carbon(place))
 		one_product(report, place, product)
+		thousand = small(1_000, 6_000_000)
+		fill(place, thousand)
+		peers(report, place, thousand)
 		tenant = large()
 		fill(place, tenant)
+		followed(report, place, tenant)
 		uvloop.run(whole_tenant(report, place))  # as the web processes run

@@ -257,14 +257,19 @@ async def rows_below(
 	return by_parent
 
 
+# An expression is no condition of an index under a policy, a column is: hence `k`.
 _FACTS = """
 	select u.id::text as node, i.id::text as product_id, i.number as product_number,
 		coalesce(r.name, s.name) as product_name, i.product_type, i.lifecycle_phase,
 		i.unit_of_measure, coalesce(r.id, i.id)::text as revision_id, r.label as revision,
 		r.state as revision_state, i.current_revision_id = r.id as current
-	from unnest($1::uuid[]) u (id) left join {revisions} r on r.id = u.id
-	join {items} i on i.id = coalesce(r.item_id, u.id)
-	join {revisions} s on s.id = i.current_revision_id
+	from unnest($1::uuid[]) u (id)
+	left join lateral (select r.* from {revisions} r where r.id = u.id offset 0) r on true
+	cross join lateral (select coalesce(r.item_id, u.id) as item offset 0) k
+	cross join lateral (select i.* from {items} i where i.id = k.item offset 0) i
+	cross join lateral (
+		select s.name from {revisions} s where s.id = i.current_revision_id offset 0
+	) s
 """
 
 
