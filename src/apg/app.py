@@ -53,6 +53,7 @@ def make_runtime(settings: Settings, *, role: str = "apg_app") -> Runtime:
 
 def make_app(settings: Settings | None = None) -> "FastAPI":
 	"""The web application; uvicorn calls it as a factory."""
+	from apg.api_pages import document_pages
 	from apg.kernel.mounting import mount
 	from apg.kernel.web.rate_limits import DatabaseLeases, RateBudget, RateLimiter
 	from apg.platform.auth import starting as auth
@@ -75,7 +76,7 @@ def make_app(settings: Settings | None = None) -> "FastAPI":
 		await _hint(runtime, "apg_app", stack)
 		return runtime
 
-	return mount(composition(), chosen, start)
+	return mount(composition(), chosen, start, document_pages)
 
 
 async def start_worker(settings: Settings, stack: AsyncExitStack, stop: asyncio.Event) -> None:

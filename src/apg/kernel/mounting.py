@@ -23,7 +23,6 @@ from apg.kernel.errors import AppError
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.texts import add_catalogue, locale_of_moment
-from apg.kernel.web.api_pages import document_pages
 from apg.kernel.web.assets import Assets, root_files
 from apg.kernel.web.authentication import (
 	AuthenticationMiddleware,
@@ -46,10 +45,12 @@ def mount(
 	composition: Composition,
 	settings: Settings,
 	start: Callable[[FastAPI, AsyncExitStack], Awaitable[Runtime]],
+	document: Callable[[FastAPI, Composition], None] | None = None,
 ) -> FastAPI:
 	"""The application of a composition. Raises CompositionError for a route without a guard.
 
-	`start` makes the Runtime when the process begins to serve and registers what to close.
+	`start` makes the Runtime when the process begins to serve and registers what to close; `document`
+	adds pages of the API's description.
 	"""
 
 	@asynccontextmanager
@@ -80,7 +81,8 @@ def mount(
 	app.state.pages = engine = _engine(composition, settings)
 	openings = Openings(settings.body_limit)
 	openings.open_below("/static/")
-	document_pages(app, composition)
+	if document is not None:
+		document(app, composition)
 	for capability in composition.capabilities:
 		for api in capability.apis:
 			for router in api.routers:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from fastapi import Request
+from fastapi import Form, Request
 from pydantic import BaseModel, ValidationError
 
 from apg.kernel.errors import Invalid
@@ -40,6 +40,19 @@ def checked(schema: type[Schema], values: Mapping[str, Any]) -> Schema:
 	except ValidationError as error:
 		problems = problems_of(error.errors())
 		raise Invalid(_("Validation error"), problems=problems) from None
+
+
+def field_of(schema: type[BaseModel], name: str, **more: Any) -> Any:
+	"""A field of a multipart body, told in the API's description as the schema that checks it does."""
+	told: dict[str, Any] = schema.model_json_schema()["properties"][name]
+	kind = next(one for one in told.get("anyOf", [told]) if one.get("type") != "null")
+	whole = told | kind
+	said = {word: whole[word] for word in ("enum", "pattern", "format") if word in whole} | more
+	return Form(
+		max_length=kind.get("maxLength", 500),
+		description=told.get("description"),
+		json_schema_extra=said,
+	)
 
 
 def blank_as_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
 
-from apg.kernel.errors import NotFound, PermissionDenied, UnsupportedKind
+from apg.kernel.errors import Invalid, NotFound, PermissionDenied, UnsupportedKind
 from apg.kernel.permissions import Permission
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
+from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
 from apg.kernel.web import idempotency
+from apg.kernel.web.exact_types import Check, check_of
 from apg.kernel.web.wire import from_wire
 from apg.kernel.work import Origin, Work, open_work
 
@@ -124,10 +126,15 @@ def origin_of(request: Request, door: str | None = None) -> Origin:
 
 
 class _ExactRequest(Request):
-	"""A request whose JSON keeps fractions exact and whose depth is bounded."""
+	"""A request whose JSON keeps fractions exact, whose depth is bounded and whose types are held."""
+
+	check: Check | None = None
 
 	async def json(self) -> Any:
-		return from_wire(await self.body())
+		value = from_wire(await self.body())
+		if self.check is not None and (problems := list(self.check(value, ""))):
+			raise Invalid(_("Validation error"), problems=problems)
+		return value
 
 
 def _flushed(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -227,12 +234,19 @@ class GuardedRoute(APIRoute):
 		self, guard: Guard, run: Callable[[Request], Awaitable[Response]]
 	) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 		safe = not (set(self.methods or ()) - {"GET", "HEAD", "OPTIONS"})
+		bodies = [one.field_info for one in self.dependant.body_params]
+		alone = len(bodies) == 1 and not isinstance(bodies[0], Form)
+		check = check_of(bodies[0].annotation) if alone else None
 		read_only = safe or (guard.permission is not None and guard.permission.reads)
 
 		async def handle(request: Request) -> Response:
 			runtime = runtime_of(request)
 			principal = guard.admit(request.scope.get("principal"), runtime)
+			for name, value in request.scope["path_params"].items():
+				if name.endswith("_id") and not is_id(str(value)):
+					raise NotFound  # what is no id is no row's
 			request = _ExactRequest(request.scope, request.receive)
+			request.check = check
 			if not safe:
 				_check_kind(request, guard)
 			origin = origin_of(request)

@@ -54,7 +54,7 @@ async def once(
 
 	Raises Malformed for a bad key, Invalid when the key was used for another request.
 	"""
-	if not 1 <= len(key) <= 255 or not key.isprintable():
+	if not 1 <= len(key) <= 255 or not key.isprintable() or not key.isascii():
 		raise Malformed(_("Idempotency-Key takes 1 to 255 printable characters."))
 	body = await request.body()
 	place = f"{principal.actor_key}\n{request.method}\n{request.url.path}\n{key}"

@@ -1,8 +1,8 @@
 """From method and address to the route in one look-up, in place of a walk over every route.
 
 Some two hundred routes in nested routers cost more to walk than a read costs to answer. What the
-table does not hold (other methods, mounts, sockets, addresses with a slash too many) goes to the
-router as before, which knows how to answer 404, 405 and redirects.
+table does not hold (mounts, sockets, addresses with a slash too many) goes to the router as before,
+which knows how to answer 404 and redirects.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,9 @@ from fastapi.routing import APIRoute, RouteContext
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-Found = tuple[int, Any, tuple[str, ...]]  # place in the order of registration, context, names
+from apg.kernel.errors import NotAllowed
+
+Found = tuple[Any, tuple[str, ...]]  # context, names of the path's parameters
 
 
 class _Node:
@@ -25,15 +27,18 @@ class _Node:
 
 
 class Switchboard:
-	"""The routes of an application by the segments of their addresses; the first registered wins."""
+	"""The routes of an application by the segments of their addresses.
+
+	A segment that is written out wins over a parameter: `/search` is never an id.
+	"""
 
 	def __init__(self, app: ASGIApp, contexts: Iterable[RouteContext]) -> None:
 		self.app = app
 		self._root = _Node()
-		for place, context in enumerate(contexts):
-			self._enter(place, context)
+		for context in contexts:
+			self._enter(context)
 
-	def _enter(self, place: int, context: RouteContext) -> None:
+	def _enter(self, context: RouteContext) -> None:
 		route, path = context.original_route, context.path
 		if not isinstance(route, APIRoute) or path is None or not path.startswith("/"):
 			return
@@ -49,12 +54,10 @@ class Switchboard:
 				node = node.literal.setdefault(segment, _Node())
 		effective = context._effective_route  # pyright: ignore[reportPrivateUsage]
 		for method in context.methods or ():
-			node.routes.setdefault(method, (place, effective, tuple(names)))
+			node.routes.setdefault(method, (effective, tuple(names)))
 
 	def find(self, method: str, path: str) -> tuple[Any, dict[str, str]] | None:
-		"""The context of the route and its path parameters."""
-		best: Found | None = None
-		values: tuple[str, ...] = ()
+		"""The context of the route and its path parameters. Raises NotAllowed for other methods."""
 		ways: list[tuple[_Node, tuple[str, ...]]] = [(self._root, ())]
 		for segment in path.split("/")[1:]:
 			further: list[tuple[_Node, tuple[str, ...]]] = []
@@ -68,10 +71,11 @@ class Switchboard:
 				return None
 			ways = further
 		for node, seen in ways:
-			found = node.routes.get(method)
-			if found is not None and (best is None or found[0] < best[0]):
-				best, values = found, seen
-		return None if best is None else (best[1], dict(zip(best[2], values, strict=True)))
+			if (found := node.routes.get(method)) is not None:
+				return found[0], dict(zip(found[1], seen, strict=True))
+			if node.routes:
+				raise NotAllowed(headers={"Allow": ", ".join(sorted(node.routes))})
+		return None
 
 	async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
 		if scope["type"] != "http" or scope.get("root_path"):

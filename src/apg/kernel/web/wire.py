@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError as _CustomError
 
 from apg.kernel.errors import Malformed
@@ -17,6 +18,38 @@ from apg.kernel.texts import _
 
 MAX_DIGITS = 20
 MAX_DEPTH = 64
+ID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
+
+
+TAKEN = "x-taken"  # in a schema, until `describing` knows whether a caller sends it
+_BOUNDS = {
+	"ge": "minimum",
+	"gt": "exclusiveMinimum",
+	"le": "maximum",
+	"lt": "exclusiveMaximum",
+}
+
+
+class Told:
+	"""What the API's description says of a type of ours, its own validators included.
+
+	`taken` holds for what a caller sends only: a sum of amounts that is answered may be larger.
+	"""
+
+	def __init__(self, kind: dict[str, Any] | None = None, **taken: Any) -> None:
+		self.kind, self.taken = kind, taken
+
+	def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+		made: dict[str, Any] = dict(handler(core))
+		if self.kind is not None:
+			for name in ("anyOf", "pattern"):
+				made.pop(name, None)
+			for name in _BOUNDS.keys() & made.keys():
+				bound = float(made.pop(name))
+				made[_BOUNDS[name]] = int(bound) if bound.is_integer() else bound
+			made = self.kind | made | {"type": self.kind["type"]}
+		return made | {TAKEN: made.get(TAKEN, {}) | self.taken} if self.taken else made
 
 
 def refused(code: str, sentence: str) -> _CustomError:
@@ -67,8 +100,25 @@ Amount = Annotated[
 	Decimal,
 	BeforeValidator(parse_amount),
 	PlainSerializer(lambda amount: json.loads(amount_text(amount)), when_used="json"),
-	WithJsonSchema({"type": "number", "description": "exact; accepted as a number or as text"}),
+	Told(
+		{"type": "number", "description": "exact; at most 14 digits before and 6 after the point"},
+		exclusiveMinimum=-(10**14),
+		exclusiveMaximum=10**14,
+	),
 ]
+
+
+def _written(value: Any) -> Any:
+	# A bare number would be read as seconds since 1970, and "2026" as one of them.
+	if isinstance(value, str):
+		value = value.strip()
+	if isinstance(value, (int, float, Decimal)) or (
+		isinstance(value, str) and _NUMBER.fullmatch(value)
+	):
+		raise refused(
+			"timezone", _("Give the time with its zone, for example 2026-03-01T00:00:00Z.")
+		)
+	return value
 
 
 def _aware(moment: datetime) -> datetime:
@@ -82,7 +132,18 @@ def _aware(moment: datetime) -> datetime:
 		raise refused("timezone", _("This time lies outside of the years 1 to 9999.")) from None
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
+
+
+def _day(value: Any) -> Any:
+	if isinstance(value, (int, float, Decimal)) or (
+		isinstance(value, str) and _NUMBER.fullmatch(value)
+	):
+		raise refused("day", _("Give the day as year, month and day, for example 2026-03-01."))
+	return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 def _id(text: str) -> str:
@@ -91,7 +152,9 @@ def _id(text: str) -> str:
 	return text
 
 
-IdText = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
+IdText = Annotated[
+	str, AfterValidator(_id), Told({"type": "string", "format": "uuid"}, pattern=ID_PATTERN)
+]
 
 
 def _text(value: str) -> str:
@@ -101,7 +164,16 @@ def _text(value: str) -> str:
 	return value
 
 
-Line = Annotated[str, AfterValidator(_text)]
+NO_CONTROLS = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+Line = Annotated[str, AfterValidator(_text), Told(pattern=NO_CONTROLS)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Formed(AfterValidator):
+	pattern: str = ""
+
+	def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+		return Told(pattern=f"^({self.pattern})$").__get_pydantic_json_schema__(core, handler)
 
 
 def formed(pattern: str, sentence: Callable[[], str]) -> AfterValidator:
@@ -113,7 +185,7 @@ def formed(pattern: str, sentence: Callable[[], str]) -> AfterValidator:
 			raise refused("form", sentence())
 		return text
 
-	return AfterValidator(check)
+	return _Formed(check, pattern)
 
 
 def moment_text(moment: datetime) -> str:
@@ -198,7 +270,9 @@ def _fraction(text: str) -> Decimal:
 	return number
 
 
-def _whole(text: str) -> int:
+def _whole(text: str) -> int | Decimal:
 	if len(text) > 40:
 		raise Malformed(_("A number in the body has too many digits."))
-	return int(text)
+	number = int(text)
+	# What no machine integer holds is kept digit for digit, as fractions are.
+	return number if -(2**63) <= number < 2**63 else Decimal(text)

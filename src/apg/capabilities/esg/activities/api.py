@@ -200,7 +200,13 @@ async def list_documents(
 	return bare_page(request, page, limit=limit, offset=offset)
 
 
-@documents.post("", response_model=DocumentOut, status_code=201, summary="Hand in a document")
+@documents.post(
+	"",
+	response_model=DocumentOut,
+	status_code=201,
+	summary="Hand in a document",
+	responses={200: {"model": DocumentOut, "description": "The same content is kept already."}},
+)
 async def create_document(
 	work: Uploading,
 	file: Annotated[UploadFile, File(description="PDF, picture, table or text")],

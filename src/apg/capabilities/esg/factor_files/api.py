@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import File, Form, Query, Request, Response, UploadFile
+from fastapi import File, Query, Request, Response, UploadFile
 
 from apg.capabilities.esg import permissions as may
 from apg.capabilities.esg.factor_files import service
@@ -14,9 +14,11 @@ from apg.capabilities.esg.factor_files.schemas import (
 	ImportRowOut,
 )
 from apg.kernel.tabular import write_csv
+from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import bare, bare_page
-from apg.kernel.web.forms import blank_as_none, checked
+from apg.kernel.web.forms import blank_as_none, checked, field_of
 from apg.kernel.web.guarded_route import Router, allow
+from apg.kernel.web.wire import Line
 from apg.kernel.work import Work
 
 UPLOAD = 100_000_000
@@ -29,7 +31,6 @@ Uploading = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
-Text = Annotated[str | None, Form(max_length=500)]
 
 
 async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
@@ -55,14 +56,14 @@ async def create_import(
 			description="UK flat file, US import factors or the template as CSV; grid mix as JSON"
 		),
 	],
-	publisher: Text = None,
-	title: Text = None,
-	edition: Text = None,
-	licence: Text = None,
-	url: Text = None,
-	gas_basis: Text = None,
-	gwp_set: Text = None,
-	published_on: Text = None,
+	publisher: Annotated[Line | None, field_of(ImportOptions, "publisher")] = None,
+	title: Annotated[Line | None, field_of(ImportOptions, "title")] = None,
+	edition: Annotated[Line | None, field_of(ImportOptions, "edition")] = None,
+	licence: Annotated[Line | None, field_of(ImportOptions, "licence")] = None,
+	url: Annotated[Line | None, field_of(ImportOptions, "url")] = None,
+	gas_basis: Annotated[Line | None, field_of(ImportOptions, "gas_basis")] = None,
+	gwp_set: Annotated[Line | None, field_of(ImportOptions, "gwp_set")] = None,
+	published_on: Annotated[Line | None, field_of(ImportOptions, "published_on")] = None,
 ) -> Response:
 	"""Keeps the file and checks it; nothing is taken before `accept`, nothing used before approval."""
 	given: dict[str, Any] = {
@@ -83,7 +84,11 @@ async def create_import(
 	return bare(work, await service.read(work, made.id), status=201, headers=headers)
 
 
-@router.get("/template.csv", summary="The table that any publisher's factors fit into")
+@router.get(
+	"/template.csv",
+	summary="The table that any publisher's factors fit into",
+	responses=answers_file("text/csv"),
+)
 async def read_template(work: Reading) -> Response:
 	return template()
 

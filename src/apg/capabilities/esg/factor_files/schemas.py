@@ -26,7 +26,7 @@ class ImportOptions(BaseModel):
 	licence: Short = ""
 	url: Address | Literal[""] = ""
 	gas_basis: Literal["", "mass", "co2e"] = ""
-	gwp_set: str = ""
+	gwp_set: str = Field(default="", json_schema_extra={"enum": ["", *gwp_sets()]})
 	published_on: date | None = None
 
 	@field_validator("gwp_set")

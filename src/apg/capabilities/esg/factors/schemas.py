@@ -12,7 +12,6 @@ from pydantic import (
 	Field,
 	PlainSerializer,
 	StringConstraints,
-	WithJsonSchema,
 	field_validator,
 )
 
@@ -20,7 +19,7 @@ from apg.capabilities.esg.shared.factor_cells import number_of
 from apg.capabilities.esg.shared.gas_names import species_named
 from apg.capabilities.esg.shared.ghg import MIXED_CO2E, gwp_sets
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Line, amount_text, refused
+from apg.kernel.web.wire import Line, Told, amount_text, refused
 
 
 def _figure(value: Any) -> Decimal:
@@ -36,7 +35,11 @@ Figure = Annotated[
 	Decimal,
 	BeforeValidator(_figure),
 	PlainSerializer(lambda value: json.loads(amount_text(value)), when_used="json"),
-	WithJsonSchema({"type": "number", "description": "exact; accepted as a number or as text"}),
+	Told(
+		{"type": "number", "description": "exact; at most 30 digits before the point"},
+		exclusiveMinimum=-1e30,
+		exclusiveMaximum=1e30,
+	),
 ]
 Code = Annotated[
 	str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=300, min_length=1)
@@ -95,7 +98,7 @@ class FiguresIn(BaseModel):
 	published_on: date | None = None
 	gases: dict[str, Figure] = Field(default_factory=dict, max_length=40)
 	co2e: Figure | None = None
-	native_gwp_set: str = "AR5"
+	native_gwp_set: str = Field(default="AR5", json_schema_extra={"enum": list(gwp_sets())})
 	biogenic_co2: Figure | None = None
 	low: Figure | None = None
 	high: Figure | None = None

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import File, Form, Query, Request, Response, UploadFile
+from fastapi import File, Query, Request, Response, UploadFile
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.exports import as_file, file_name
@@ -23,9 +23,11 @@ from apg.kernel import uploads
 from apg.kernel.file_kinds import LIMITS
 from apg.kernel.tabular import write_csv
 from apg.kernel.texts import _
+from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import Ok, OkPage, ok, ok_page
-from apg.kernel.web.forms import blank_as_none, checked
+from apg.kernel.web.forms import blank_as_none, checked, field_of
 from apg.kernel.web.guarded_route import Router, allow
+from apg.kernel.web.wire import Line
 from apg.kernel.work import Work
 
 UPLOAD = max(LIMITS[kind] for kind in KINDS)
@@ -37,7 +39,6 @@ Uploading = Annotated[
 ]
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 PageSize = Annotated[int, Query(ge=1, le=500)]
-Text = Annotated[str | None, Form(max_length=200)]
 
 
 async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
@@ -58,15 +59,17 @@ async def create_import(
 	file: Annotated[
 		UploadFile, File(description="CSV, XLSX, KiCad netlist, STEP, or InvenTree's export")
 	],
-	parent: Text = None,
-	decimal: Text = None,
-	currency: Text = None,
-	delimiter: Text = None,
-	encoding: Text = None,
-	header_row: Text = None,
-	source: Text = None,
-	sheet: Text = None,
-	hand_lines: Text = None,
+	parent: Annotated[Line | None, field_of(ImportOptions, "parent")] = None,
+	decimal: Annotated[Line | None, field_of(ImportOptions, "decimal")] = None,
+	currency: Annotated[Line | None, field_of(ImportOptions, "currency")] = None,
+	delimiter: Annotated[Line | None, field_of(ImportOptions, "delimiter")] = None,
+	encoding: Annotated[Line | None, field_of(ImportOptions, "encoding")] = None,
+	header_row: Annotated[
+		Line | None, field_of(ImportOptions, "header_row", pattern="^[1-9][0-9]{0,5}$")
+	] = None,
+	source: Annotated[Line | None, field_of(ImportOptions, "source")] = None,
+	sheet: Annotated[Line | None, field_of(ImportOptions, "sheet")] = None,
+	hand_lines: Annotated[Line | None, field_of(ImportOptions, "hand_lines")] = None,
 ) -> Response:
 	"""Keeps the file and compares it with the record; nothing is taken over before `accept`."""
 	given: dict[str, Any] = {
@@ -148,7 +151,9 @@ async def list_changes(
 	return ok_page(work, found, number=page, size=page_size)
 
 
-@router.get("/{import_id}/report.csv", summary="The report as CSV")
+@router.get(
+	"/{import_id}/report.csv", summary="The report as CSV", responses=answers_file("text/csv")
+)
 async def read_report(import_id: str, request: Request, work: Reading) -> Response:
 	headings, rows = await report_rows(work, import_id)
 	content = "".join(write_csv(rows, headings))

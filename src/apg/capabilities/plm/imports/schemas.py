@@ -25,7 +25,7 @@ class ImportOptions(BaseModel):
 	decimal: Literal["auto", "point", "comma"] = "auto"
 	currency: str | None = Field(default=None, description="of prices that name none")
 	delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-	encoding: str | None = None
+	encoding: str | None = Field(default=None, json_schema_extra={"enum": [*ENCODINGS, None]})
 	header_row: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 	source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,29}$")] = Field(
 		default="import", description="the system the keys of the file come from"

@@ -47,7 +47,9 @@ async def list_products(
 	attribute: Annotated[list[str] | None, Query(max_length=20)] = None,
 	cost_min: Annotated[Amount | None, Query()] = None,
 	cost_max: Annotated[Amount | None, Query()] = None,
-	sort_by: str = "created_at",
+	sort_by: Annotated[
+		str, Query(json_schema_extra={"enum": list(reading.SORTABLE)})
+	] = "created_at",
 	sort_order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
 ) -> Response:
 	if sort_by not in reading.SORTABLE:

@@ -32,6 +32,7 @@ from apg.capabilities.plm.structures.schemas import (
 )
 from apg.kernel.errors import Invalid
 from apg.kernel.texts import _
+from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import Ok, ok
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.wire import Amount, IdText
@@ -113,7 +114,11 @@ async def read_structure(
 	return ok(work, data, headers={"ETag": f'W/"{etag}"'})
 
 
-@router.get("/structure/export", summary="Export a structure")
+@router.get(
+	"/structure/export",
+	summary="Export a structure",
+	responses=answers_file(*exporting.MEDIA.values()),
+)
 async def export_structure(
 	product_id: Product,
 	request: Request,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.products.schemas import LARGEST, Cost, Currency
@@ -166,6 +166,8 @@ class SupplierOut(BaseModel):
 
 class PriceBreak(BaseModel):
 	"""The price of one from a quantity on."""
+
+	model_config = ConfigDict(extra="forbid")
 
 	quantity_break: Positive = Decimal(1)
 	amount: Cost

@@ -49,7 +49,7 @@ def _answer(made: sessions.Tokens) -> Response:
 	return Response(to_wire(sign_in.tokens_out(made)), 200, SECRET, "application/json")
 
 
-@tokens.post("/login", response_model=TokensOut)
+@tokens.post("/login", response_model=TokensOut, responses={401: {}})
 @public("who signs in has no credential yet")
 async def login(request: Request, body: LoginIn) -> Response:
 	"""An access token of ten minutes and a refresh token, for one tenant."""
@@ -60,7 +60,7 @@ async def login(request: Request, body: LoginIn) -> Response:
 	return _answer(await sessions.open_api(runtime, facts, origin))
 
 
-@tokens.post("/refresh", response_model=TokensOut)
+@tokens.post("/refresh", response_model=TokensOut, responses={401: {}})
 @public("the refresh token is the credential")
 async def refresh(request: Request, body: RefreshIn) -> Response:
 	"""New tokens for a refresh token, which is used up; used twice, it ends the session."""
@@ -90,7 +90,7 @@ async def logout(work: Annotated[Work, signed_in()]) -> Response:
 	return Response(status_code=204)
 
 
-@account.post("/switch", response_model=TokensOut)
+@account.post("/switch", response_model=TokensOut, responses={404: {}})
 async def switch(body: SwitchIn, work: Annotated[Work, signed_in()]) -> Response:
 	"""New tokens for another tenant of the same person; the present ones stay good."""
 	service.person(work)
@@ -189,7 +189,7 @@ async def request_reset(request: Request, body: ResetIn) -> Response:
 	return Response(to_wire({"message": told}), 202, SECRET, "application/json")
 
 
-@tokens.post("/reset/complete", status_code=204)
+@tokens.post("/reset/complete", status_code=204, responses={410: {}})
 @public("the link is the credential")
 async def complete_reset(request: Request, body: ResetCompleteIn) -> Response:
 	"""A new password for a link; every session of the person ends."""
@@ -198,7 +198,7 @@ async def complete_reset(request: Request, body: ResetCompleteIn) -> Response:
 	return Response(status_code=204)
 
 
-@tokens.post("/invitations/accept", response_model=TokensOut)
+@tokens.post("/invitations/accept", response_model=TokensOut, responses={410: {}})
 @public("the link is the credential")
 async def accept_invitation(request: Request, body: AcceptIn) -> Response:
 	"""Makes the invited person a member and signs him in."""

@@ -31,38 +31,38 @@ async def list_failures(request: Request, work: Annotated[Work, allow(JOBS_READ)
 	return bare_page(request, page, limit=state.page_size, offset=state.offset)
 
 
-@router.get("/failures/{failure_id}", response_model=FailureOut)
-async def read_failure(failure_id: str, work: Annotated[Work, allow(JOBS_READ)]) -> Response:
+@router.get("/failures/{failure}", response_model=FailureOut)
+async def read_failure(failure: str, work: Annotated[Work, allow(JOBS_READ)]) -> Response:
 	"""One failed event."""
-	return bare(work, await service.failure(work, failure_id))
+	return bare(work, await service.failure(work, failure))
 
 
-@router.post("/failures/{failure_id}/retry", response_model=FailureOut)
-async def retry_failure(failure_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+@router.post("/failures/{failure}/retry", response_model=FailureOut)
+async def retry_failure(failure: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
 	"""Hands the event to its reader again."""
-	return bare(work, await service.retry_failure(work, failure_id))
+	return bare(work, await service.retry_failure(work, failure))
 
 
-@router.delete("/failures/{failure_id}", status_code=204)
-async def drop_failure(failure_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+@router.delete("/failures/{failure}", status_code=204)
+async def drop_failure(failure: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
 	"""Gives the event up for good."""
-	await service.drop_failure(work, failure_id)
+	await service.drop_failure(work, failure)
 	return Response(status_code=204)
 
 
-@router.get("/{job_id}", response_model=JobOut)
-async def read_job(job_id: str, work: Annotated[Work, allow(JOBS_READ)]) -> Response:
+@router.get("/{job}", response_model=JobOut)
+async def read_job(job: str, work: Annotated[Work, allow(JOBS_READ)]) -> Response:
 	"""One task, with its progress where it tells it."""
-	return bare(work, await service.job(work, job_id))
+	return bare(work, await service.job(work, job))
 
 
-@router.post("/{job_id}/retry", response_model=JobOut)
-async def retry_job(job_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+@router.post("/{job}/retry", response_model=JobOut)
+async def retry_job(job: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
 	"""Queues a failed task again."""
-	return bare(work, await service.retry(work, job_id))
+	return bare(work, await service.retry(work, job))
 
 
-@router.post("/{job_id}/cancel", response_model=JobOut)
-async def cancel_job(job_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+@router.post("/{job}/cancel", response_model=JobOut)
+async def cancel_job(job: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
 	"""Takes a waiting task out of the queue, or asks a running one to stop."""
-	return bare(work, await service.cancel(work, job_id))
+	return bare(work, await service.cancel(work, job))

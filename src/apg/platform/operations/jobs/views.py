@@ -34,26 +34,26 @@ async def failures(request: Request, work: Annotated[Work, allow(JOBS_READ)]) ->
 	return _list(work, "failures", state, load_json(page.body), page.total)
 
 
-@router.post("/failures/{failure_id}/retry")
-async def retry_failure(failure_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
-	await service.retry_failure(work, failure_id)
+@router.post("/failures/{failure}/retry")
+async def retry_failure(failure: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+	await service.retry_failure(work, failure)
 	return lead_to(work, FAILURES_PLACE, text=_("It is tried again now"))
 
 
-@router.post("/failures/{failure_id}/drop")
-async def drop_failure(failure_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
-	await service.drop_failure(work, failure_id)
+@router.post("/failures/{failure}/drop")
+async def drop_failure(failure: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+	await service.drop_failure(work, failure)
 	return lead_to(work, FAILURES_PLACE, text=_("Given up for good"))
 
 
-@router.post("/{job_id}/retry")
-async def retry(job_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
-	return await _done(work, service.retry(work, job_id), _("The task waits to run again"))
+@router.post("/{job}/retry")
+async def retry(job: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+	return await _done(work, service.retry(work, job), _("The task waits to run again"))
 
 
-@router.post("/{job_id}/cancel")
-async def cancel(job_id: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
-	return await _done(work, service.cancel(work, job_id), _("The task was called off"))
+@router.post("/{job}/cancel")
+async def cancel(job: str, work: Annotated[Work, allow(JOBS_UPDATE)]) -> Response:
+	return await _done(work, service.cancel(work, job), _("The task was called off"))
 
 
 async def _done(work: Work, deed: Awaitable[bytes], text: str) -> Response:

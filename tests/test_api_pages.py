@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.people import Person
 
-from apg.kernel.web.api_pages import page_of, shape_of
+from apg.api_pages import page_of, shape_of
 from apg.kernel.web.describing import operations
+from tests.people import Person
 
 DOCUMENT: dict[str, Any] = {
 	"paths": {
