@@ -1,11 +1,14 @@
 """Runs the command line as people do: real processes with homes and environments of their own."""
 
+import atexit
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,11 +42,63 @@ def free_port() -> int:
 		return probe.getsockname()[1]
 
 
+class Forking:
+	"""One process that has loaded the product and forks for each command: a start costs seconds."""
+
+	def __init__(self) -> None:
+		self.lock = threading.Lock()
+		self.process: subprocess.Popen[str] | None = None
+
+	def started(self) -> subprocess.Popen[str]:
+		if self.process is None or self.process.poll() is not None:
+			self.process = subprocess.Popen(
+				[sys.executable, "-P", str(Path(__file__).with_name("forked.py"))],
+				env=environment(),
+				stdin=subprocess.PIPE,
+				stdout=subprocess.PIPE,
+				text=True,
+			)
+			atexit.register(self.end)
+		return self.process
+
+	def run(self, words: tuple[str, ...], given: dict[str, str]) -> tuple[int, str, str]:
+		with self.lock, tempfile.TemporaryDirectory() as place:
+			process = self.started()
+			assert process.stdin is not None
+			assert process.stdout is not None
+			out, err = Path(place) / "out", Path(place) / "err"
+			out.touch()
+			err.touch()
+			asked = {"words": words, "environment": given, "out": str(out), "err": str(err)}
+			process.stdin.write(json.dumps(asked) + "\n")
+			process.stdin.flush()
+			pid = int(process.stdout.readline())
+			late = threading.Timer(SECONDS, os.kill, (pid, signal.SIGKILL))
+			late.start()
+			try:
+				code = int(process.stdout.readline())
+			finally:
+				late.cancel()
+			return code, out.read_text("utf-8"), err.read_text("utf-8")
+
+	def end(self) -> None:
+		if self.process is not None:
+			self.process.kill()
+			self.process.wait()
+
+
+FORKING = Forking()
+
+
 def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-	"""`apg words…` to its end."""
+	"""`apg words…` to its end. The supervisor starts as people start it, all else is forked."""
+	given = environment(**settings)
+	if words[0] != "run":
+		code, out, err = FORKING.run(words, given)
+		return subprocess.CompletedProcess(["apg", *words], code, out, err)
 	return subprocess.run(
 		[sys.executable, "-P", "-m", "apg", *words],
-		env=environment(**settings),
+		env=given,
 		capture_output=True,
 		text=True,
 		timeout=SECONDS,
