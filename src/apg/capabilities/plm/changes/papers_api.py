@@ -9,6 +9,7 @@ from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.changes import notices, papers
 from apg.capabilities.plm.exports import as_file
 from apg.capabilities.plm.paper.printing import MEDIA
+from apg.kernel.web.describing import answers_file
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.work import Work
 
@@ -20,8 +21,7 @@ Id = Annotated[str, Field(max_length=100)]
 @router.get(
 	"/pdf",
 	summary="Print a change, with its redline and signatures",
-	response_class=Response,
-	responses={200: {"content": {MEDIA: {}}}},
+	responses=answers_file(MEDIA),
 )
 async def print_change(change_id: Id, request: Request, work: Reading) -> Response:
 	name, content = await papers.pdf_of(work, change_id)
@@ -31,8 +31,7 @@ async def print_change(change_id: Id, request: Request, work: Reading) -> Respon
 @router.get(
 	"/notice",
 	summary="Print the notice for customers",
-	response_class=Response,
-	responses={200: {"content": {MEDIA: {}}}},
+	responses=answers_file(MEDIA) | {409: {}},
 )
 async def print_notice(
 	change_id: Id,

@@ -3,14 +3,15 @@
 from typing import Annotated
 
 from fastapi import File, Form, Query, Request, Response, UploadFile
-from fastapi.responses import FileResponse
 from pydantic import Field
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.documents import service
 from apg.capabilities.plm.documents.receiving import UPLOAD, download, pieces
 from apg.capabilities.plm.documents.schemas import DocumentIn, DocumentOut
+from apg.kernel.file_kinds import MEDIA_TYPES
 from apg.kernel.texts import _
+from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import Ok, ok
 from apg.kernel.web.forms import checked
 from apg.kernel.web.guarded_route import Router, allow
@@ -61,7 +62,11 @@ async def read_document(product_id: Product, document_id: str, work: Reading) ->
 	return ok(work, await service.read(work, product_id, document_id))
 
 
-@router.get("/{document_id}/file", response_class=FileResponse, summary="Fetch its file")
+@router.get(
+	"/{document_id}/file",
+	summary="Fetch its file",
+	responses=answers_file(*MEDIA_TYPES.values()),
+)
 async def fetch_document(
 	product_id: Product, document_id: str, request: Request, work: Reading
 ) -> Response:
