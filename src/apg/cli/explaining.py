@@ -62,8 +62,8 @@ def _failure_of(error: Exception, settings: Settings | None) -> Failure | None:
 		if type(error).__name__ == "CompositionError":
 			return Failure("The capabilities do not fit together:\n  " + "\n  ".join(told))
 		return Failure(f"{error} {'; '.join(told)}")
-	if message := getattr(error, "message", None):
-		return Failure(str(message)) if hasattr(error, "status") else None
+	if hasattr(error, "status") and (message := getattr(error, "message", None)):
+		return Failure(str(message))
 	state = _sqlstate(error)
 	if state or _is_of_database(error):
 		return _of_database(error, state, settings)

@@ -65,8 +65,6 @@ def _prepare(settings: Settings, role: str) -> None:
 
 def _look_at_database(settings: Settings, role: str) -> None:
 	"""Raises Failure when the role cannot log in, or the database is not of this version."""
-	import psycopg
-
 	from apg.app import composition
 	from apg.kernel.database import role_url
 	from apg.kernel.keys import RootKey
@@ -75,14 +73,28 @@ def _look_at_database(settings: Settings, role: str) -> None:
 
 	root = RootKey.parse(settings.secret_key)
 	url = role_url(settings, role, role_password(root, role))
-	with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
-		stands = dict(connection.execute("select short, version from schema_versions()").fetchall())
+	stands = asyncio.run(_schema_versions(url))
 	wanted = {history.short: history.head() for history in histories(composition())}
 	behind = sorted(short for short, head in wanted.items() if stands.get(short) != head)
 	if behind:
 		raise Failure(
 			f"The database is not of this version: {', '.join(behind)}.", "Run apg migrate."
 		)
+
+
+async def _schema_versions(url: str) -> dict[str, str]:
+	"""By the driver that serves requests: a web process never loads another one."""
+	import asyncpg
+
+	try:
+		connection = await asyncpg.connect(url, timeout=5)
+	except TimeoutError as error:
+		raise ConnectionError("no answer within 5 seconds") from error
+	try:
+		rows = await connection.fetch("select short, version from schema_versions()")
+		return {row["short"]: row["version"] for row in rows}
+	finally:
+		await connection.close()
 
 
 def serve_worker() -> None:
