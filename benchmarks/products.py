@@ -92,7 +92,11 @@ def _worker(report: Report, place: Place) -> None:
 	from benchmarks.serving import free_port
 
 	port = free_port()
-	environment = place.environment | {"APG_PORT": str(port), "APG_PROCESSES": "1"}
+	environment = place.environment | {
+		"APG_PORT": str(port),
+		"APG_PROCESSES": "1",
+		"APG_AUTH_ISSUER": place.settings.base_url,  # who signed the token of the headers
+	}
 	# A process that may not keep what it compiled compiles everything at every start.
 	environment.pop("PYTHONDONTWRITEBYTECODE", None)
 	subprocess.run(
@@ -103,9 +107,10 @@ def _worker(report: Report, place: Place) -> None:
 	try:
 		wait_for(f"http://127.0.0.1:{port}/live")
 		report.row("web process starts", time.perf_counter() - started, "s", limit=2)
-		load(
+		asked = load(
 			f"http://127.0.0.1:{port}/api/v1/plm/products", place.headers, seconds=1, connections=2
 		)
+		assert asked.failed == 0, f"{asked.failed} requests were refused"
 		with open(f"/proc/{child.pid}/status") as file:
 			resident = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 		report.row("its resident memory after requests", resident / 1024, "MB", limit=150)
