@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
 
 from apg.app import composition, make_app, make_runtime
 from apg.embedded import launcher
@@ -21,6 +22,9 @@ from tests.distribution import InGroups
 from tests.people import People, Person, make_people
 
 configure_logging("ERROR")
+# No example fails for being slow: a busy machine is no property of the mathematics.
+settings.register_profile("apg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("apg")
 ROOT = Path(__file__).resolve().parent.parent
 # Programs of another PostgreSQL than the one the product brings along, such as make test-pg16 uses.
 PROGRAMS = os.environ.get("APG_TEST_POSTGRES", "")
