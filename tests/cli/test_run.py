@@ -33,13 +33,15 @@ def test_ready_products_and_metrics_of_the_demo_company(product: Product) -> Non
 	url = product.demo()["url"]
 	assert httpx.get(f"{url}/ready", trust_env=False).status_code == 200
 	headers = {"Authorization": f"Bearer {product.login().json()['access_token']}"}
-	counted = [
-		httpx.get(
+	names: list[str] = []
+	for page in range(1, 20):
+		asked = {"page": page, "page_size": 100}
+		told = httpx.get(
 			f"{url}/api/v1/plm/products", params=asked, headers=headers, trust_env=False
-		).json()["pagination"]["total_count"]
-		for asked in ({}, {"search": WRITTEN})  # what the tests of the backup wrote meanwhile
-	]
-	assert counted[0] - counted[1] == 424
+		).json()
+		names += [one["product_name"] for one in told["data"]]
+	# Tests of the backup and of the keys may have written meanwhile.
+	assert len([name for name in names if not name.startswith((WRITTEN, "Sealed under"))]) == 424
 	metrics = httpx.get(f"{url}/api/v1/esg/metrics", headers=headers, trust_env=False)
 	assert int(metrics.headers["x-total-count"]) == 8
 

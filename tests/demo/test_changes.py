@@ -157,11 +157,13 @@ async def _check_release(boss: Desk, change_id: str) -> None:
 	lines = {}
 	for label in ("A", "B", "C"):
 		rows = (await boss.get("chair", "/structure/lines", revision=label)).data
-		lines[label] = {row["product_name"]: row["quantity"] for row in rows}
+		lines[label] = {
+			row["product_name"]: (row["quantity"], row["rounding_multiple"]) for row in rows
+		}
 	assert lines == {
-		"A": {"Leg": 4, "Wood Screw": 5},
-		"B": {"Leg": 4, "Wood Screw": 8},
-		"C": {"Leg, steel tube": 4, "Wood Screw": 8},
+		"A": {"Leg": (4, None), "Wood Screw": (5, None)},
+		"B": {"Leg": (4, None), "Wood Screw": (5, 8)},
+		"C": {"Leg, steel tube": (4, None), "Wood Screw": (5, 8)},
 	}
 
 
@@ -171,7 +173,11 @@ async def _baseline(demo: Demo) -> str:
 	) as work:
 		held = (await work.scalars(select(Baseline)))[0]
 		again = await baselines.verified(work, held.id)
-	assert (held.title, again["holds"], again["lines"]) == ("Chair before eight screws", True, 2)
+	assert (held.title, again["holds"], again["lines"]) == (
+		"Chair before whole bags of screws",
+		True,
+		2,
+	)
 	return again["resolved_hash"]
 
 

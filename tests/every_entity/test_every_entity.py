@@ -68,7 +68,10 @@ NAMES = [entity.collection for entity in ENTITIES]
 # What an answer to POST shows once and never again.
 SHOWN_ONCE = {"/api/v1/api-keys": {"key"}, "/api/v1/webhooks": {"secret"}}
 # The published rates of all days stand in the same list.
-NARROWED = {"/api/v1/reference/exchange-rates": {"own": "true"}}
+NARROWED = {
+	"/api/v1/reference/exchange-rates": {"own": "true"},
+	"/api/v1/esg/factors": {"layer": "tenant"},
+}
 CSV = b"Part Number,Description,Menge\nA-1,Pump,1\nA-2,Seal,2\n"
 # What a collection that takes a file is given; the others take the table of parts.
 FILES = {

@@ -63,14 +63,18 @@ class Writers:
 		))  # fmt: skip
 		place = f"{IMPORTS}/{held['import_id']}"
 		self.imports[number] = held["import_id"]
+		until = time.monotonic() + SECONDS
 		while held["state"] == "uploaded":
+			assert time.monotonic() < until, f"import {number} is still compared"
 			await asyncio.sleep(0.3)
 			held = await self._until(lambda url: self._client.get(url + place))
 		if held["state"] == "previewed":
 			await self._until(lambda url: self._client.post(f"{url}{place}/accept"))
 
 	async def _until(self, call: Callable[[str], Awaitable[httpx.Response]]) -> dict[str, Any]:
+		until = time.monotonic() + SECONDS
 		while True:
+			assert time.monotonic() < until, self.surprises[-3:] or "no answer at all"
 			try:
 				answer = await call(self.fleet.url(next(self._webs)))
 			except httpx.TransportError:
@@ -139,7 +143,7 @@ async def kill_and_count(fleet: Fleet, seed: int, targets: list[str], pause: flo
 		writing = asyncio.create_task(writers.run())
 		try:
 			await hunted(fleet, writers, random.Random(seed), targets, pause)
-			await writing
+			await asyncio.wait_for(writing, SECONDS)
 		finally:
 			writing.cancel()
 			await asyncio.wait({writing})

@@ -153,7 +153,9 @@ def test_nothing_stored_runs(window: Watched, company: Company, path: str) -> No
 		assert page.locator("img[src=x], script:not([src]), [onerror]").count() == 0, address
 		text = seen(page)
 		assert re.search(r"&(?:lt|gt|amp|quot|#\d+);", text) is None, address  # escaped twice
-		assert " 49 " not in text.replace(LONG, ""), address  # a template in a template
+		assert " 49 " not in text.replace(LONG, "").replace(" 49 seconds", ""), (
+			address
+		)  # a template in a template
 		told, window.complaints = window.complaints, []
 		assert told == [], (address, told)
 

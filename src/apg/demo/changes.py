@@ -60,10 +60,10 @@ POLICY: dict[str, Any] = {
 	"explanation": "More than two per cent of carbon on top is for management to decide.",
 }
 FIRST: dict[str, Any] = {
-	"change_title": "Two screws in each leg of the chair",
-	"change_description": "One screw in a leg works loose; eight in all instead of five.",
+	"change_title": "Screws of the chair come in bags of eight",
+	"change_description": "A whole bag goes with each chair; what is left of it is spare.",
 	"change_type": "design",
-	"reason_for_change": "Chairs came back with loose legs",
+	"reason_for_change": "Chairs came back for a lost screw",
 	"business_impact": "Three screws more for each chair",
 }
 SECOND: dict[str, Any] = {
@@ -152,14 +152,15 @@ async def _released(work: Work, parts: Mapping[str, str]) -> None:
 
 
 async def _first(work: Work, parts: Mapping[str, str]) -> str:
-	"""Baseline, order, redline, submission: more screws for the chair."""
+	"""Baseline, order, redline, submission: whole bags of screws for the chair."""
 	chair = parts[CHAIR]
-	given = {"product_id": chair, "title": "Chair before eight screws"}
+	given = {"product_id": chair, "title": "Chair before whole bags of screws"}
 	await baselines.create(work, BaselineIn.model_validate(given))
 	change = await changes.create(
 		work, ChangeIn.model_validate({**FIRST, "affected_products": [chair]})
 	)
-	await _quantity(work, change, chair, parts[SCREW], 8)
+	# Not the quantity: the set, read again, finds its own line unchanged.
+	await _redline(work, change, chair, parts[SCREW], rounding_multiple=8)
 	await package.refresh(work, change)
 	await impacts.record(work, change, "edited")
 	await changes.submit(work, change.id)
@@ -194,16 +195,16 @@ async def _second(work: Work, parts: Mapping[str, str]) -> str:
 	swap = ReplaceIn(product_id=parts[LEG], with_product_id=leg.id, parents=above)
 	await changes.replace_everywhere(work, change.id, swap)
 	table = parts[ROUND_TABLE]
-	await _quantity(work, change, table, leg.id, 3)
-	await _quantity(work, change, table, parts[SCREW], 9)
+	await _redline(work, change, table, leg.id, quantity=3)
+	await _redline(work, change, table, parts[SCREW], quantity=9)
 	await package.refresh(work, change)
 	await impacts.record(work, change, "edited")
 	await changes.submit(work, change.id)
 	return change.id
 
 
-async def _quantity(work: Work, change: Change, parent: str, child: str, quantity: int) -> None:
-	"""How many of a child the order's revision of a product takes."""
+async def _redline(work: Work, change: Change, parent: str, child: str, **given: int) -> None:
+	"""Other values for the line of a child in the order's revision of a product."""
 	row = (
 		await work.execute(
 			select(Line.line_uid, Line.parent_revision_id)
@@ -215,7 +216,7 @@ async def _quantity(work: Work, change: Change, parent: str, child: str, quantit
 			)
 		)
 	).one()
-	patch = LinePatch.model_validate({"quantity": quantity})
+	patch = LinePatch.model_validate(given)
 	await structures.change_line(work, parent, row.line_uid, patch, row.parent_revision_id)
 
 

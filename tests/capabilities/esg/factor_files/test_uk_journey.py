@@ -104,7 +104,7 @@ async def test_from_the_file_to_a_factor(
 	source_id = done.json()["source_id"]
 
 	found = await client.get(f"{ESG}/factors?search=steel%20primary", headers=alice.headers)
-	(steel,) = found.json()
+	(steel,) = [one for one in found.json() if one["layer"] == "tenant"]
 	assert steel["activity_code"] == "material_use.metal.steel_cans.primary_material_production"
 	assert steel["state"] == "linted"
 	assert steel["co2e"] == 3000.6364
@@ -128,7 +128,10 @@ async def test_from_the_file_to_a_factor(
 	# Another company sees none of it.
 	theirs = (await client.get(f"{ESG}/factors", headers=charlie.headers)).json()
 	assert [one for one in theirs if one["layer"] == "tenant"] == []
-	assert (await choose(app, charlie, wanted)) == [NoFactor(wanted, "unknown_activity")]
+	(unknown,) = await choose(app, charlie, wanted)
+	assert isinstance(unknown, NoFactor)
+	# A published pack of another test may hold the same activity, which nobody has approved there.
+	assert unknown.reason in ("unknown_activity", "not_approved")
 	assert (
 		await client.get(f"{ESG}/factors/{steel['id']}", headers=charlie.headers)
 	).status_code == 404
@@ -233,7 +236,7 @@ async def test_withdrawing_one_factor_leaves_the_others(
 	done = await taken(client, alice, uk_file())
 	await approve(client, alice, done["source_id"])
 	found = await client.get(f"{ESG}/factors?search=steel%20primary", headers=alice.headers)
-	(steel,) = found.json()
+	(steel,) = [one for one in found.json() if one["layer"] == "tenant"]
 	place = f"{ESG}/factors/{steel['id']}/versions/{steel['version_id']}"
 	bare = await client.post(f"{place}/withdraw", headers=alice.headers, json={"reason": ""})
 	assert bare.status_code == 422
@@ -261,7 +264,7 @@ async def test_a_quarantined_factor_cannot_be_approved(
 		f"{ESG}/factors?state=quarantined&activity=bioenergy.biomass.wood_logs",
 		headers=alice.headers,
 	)
-	(logs,) = found.json()
+	(logs,) = [one for one in found.json() if one["layer"] == "tenant"]
 	assert logs["findings"][0]["code"] == "calorific_basis"
 	refused = await client.post(
 		f"{ESG}/factors/{logs['id']}/versions/{logs['version_id']}/approve",

@@ -180,6 +180,23 @@ async def test_released_at_its_time_by_the_task(stocked: Company, monkeypatch: A
 	assert await due() == []
 
 
+async def test_a_long_release_is_handed_to_a_worker(stocked: Company, monkeypatch: Any):
+	change_id = await whole_order(stocked)
+	monkeypatch.setattr(implementing, "MOST_IN_A_REQUEST", 2)  # it has three
+	answer = await stocked.manager.do(change_id, "implement")
+	assert (answer.data["status"], answer.data["implemented_at"]) == ("approved", None)
+	assert answer.json["message"] == "Release scheduled"
+	system = await stocked.runtime.state["authenticator"].principal_of(stocked.tenant_id, None)
+
+	class Run:
+		def open(self, *, read_only: bool = False) -> Any:
+			return open_work(stocked.runtime, system, action="t", origin="task")
+
+	await tasks.release_scheduled.function(Run(), change_id=change_id)
+	done = await stocked.author.seen(change_id)
+	assert (done["status"], done["implemented_by"]) == ("implemented", stocked.manager.user_id)
+
+
 async def test_a_release_that_is_not_possible_at_its_time_says_so(
 	stocked: Company, monkeypatch: Any
 ):

@@ -39,23 +39,21 @@ async def create_baseline(body: BaselineIn, work: Creating) -> Response:
 	return ok(work, shown, status=201, message=_("Baseline made"), headers=place)
 
 
-@router.get("/{baseline_id}", response_model=Ok[BaselineOut], summary="Read a baseline")
-async def read_baseline(baseline_id: str, work: Reading) -> Response:
-	return ok(work, await service.read(work, baseline_id))
+@router.get("/{baseline}", response_model=Ok[BaselineOut], summary="Read a baseline")
+async def read_baseline(baseline: str, work: Reading) -> Response:
+	return ok(work, await service.read(work, baseline))
 
 
 @router.get(
-	"/{baseline_id}/verify", response_model=Ok[VerifiedOut], summary="Check that a baseline holds"
+	"/{baseline}/verify", response_model=Ok[VerifiedOut], summary="Check that a baseline holds"
 )
-async def verify_baseline(baseline_id: str, work: Reading) -> Response:
-	return ok(work, await service.verified(work, baseline_id))
+async def verify_baseline(baseline: str, work: Reading) -> Response:
+	return ok(work, await service.verified(work, baseline))
 
 
-@router.get(
-	"/{baseline_id}/compare", response_model=Ok[ComparisonOut], summary="Compare a baseline"
-)
+@router.get("/{baseline}/compare", response_model=Ok[ComparisonOut], summary="Compare a baseline")
 async def compare_baseline(
-	baseline_id: str,
+	baseline: str,
 	work: Reading,
 	other: Annotated[
 		str,
@@ -68,4 +66,4 @@ async def compare_baseline(
 	] = service.TODAY,
 	depth: Annotated[int, Query(ge=1, le=50)] = 50,
 ) -> Response:
-	return ok(work, await service.comparison(work, baseline_id, other, depth=depth))
+	return ok(work, await service.comparison(work, baseline, other, depth=depth))

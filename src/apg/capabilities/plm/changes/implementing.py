@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 
 from apg.capabilities.plm.changes import affected, package, releasing, telling
 from apg.capabilities.plm.changes.assessment import Assessment
-from apg.capabilities.plm.changes.models import Change
+from apg.capabilities.plm.changes.models import Change, ChangeItem
 from apg.capabilities.plm.changes.schemas import ChangeIn, ImplementIn, NoteIn
 from apg.capabilities.plm.changes.service import create, held, say
 from apg.capabilities.plm.shared.change_states import ChangeAction, ChangeKind, ChangeStatus
@@ -14,6 +14,9 @@ from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
+# A release of more products outlives the patience of a request; a worker makes it at once.
+MOST_IN_A_REQUEST = 100
+
 
 class DispositionsOpen(Conflict):
 	code = "DISPOSITIONS_OPEN"
@@ -22,13 +25,19 @@ class DispositionsOpen(Conflict):
 async def implement(work: Work, change_id: str, given: ImplementIn) -> Change:
 	"""The release, now or at `scheduled_at`: every revision of the order in this transaction.
 
+	A request hands an order of more than MOST_IN_A_REQUEST products over to a worker.
+
 	Of a request it makes a draft order; a deviation comes into force. Raises ChangeNotOpen,
 	PackageChanged, RebaseNeeded, NotSubmittable.
 	"""
 	change = await held(work, change_id, structures=True)
 	change.check(ChangeAction.IMPLEMENT)
-	if given.scheduled_at is not None and given.scheduled_at > utc_now():
-		change.scheduled_at, change.scheduled_by = given.scheduled_at, work.principal.user_id
+	at = given.scheduled_at if given.scheduled_at and given.scheduled_at > utc_now() else None
+	if at is None and await _is_too_long(work, change):
+		at = utc_now()
+		work.enqueue(package.RELEASE_TASK, change_id=change.id)
+	if at is not None:
+		change.scheduled_at, change.scheduled_by = at, work.principal.user_id
 		change.refused = None
 		await say(work, change, given.comments)
 		return change
@@ -50,6 +59,13 @@ async def implement(work: Work, change_id: str, given: ImplementIn) -> Change:
 	)
 	await telling.decided(work, change)
 	return change
+
+
+async def _is_too_long(work: Work, change: Change) -> bool:
+	if work.origin.door not in ("api", "page"):
+		return False
+	items = select(func.count()).select_from(ChangeItem).where(ChangeItem.change_id == change.id)
+	return (await work.scalar(items) or 0) > MOST_IN_A_REQUEST
 
 
 async def _incorporate(work: Work, change: Change) -> None:

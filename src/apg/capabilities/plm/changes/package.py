@@ -17,6 +17,7 @@ from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 
 REFRESH_TASK = "plm.changes.refresh_package"
+RELEASE_TASK = "plm.changes.release_scheduled"
 # Fields of the change that are part of what is decided; when it is due and who minds it are not.
 DECIDED = (
 	"kind",

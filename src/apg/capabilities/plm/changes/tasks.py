@@ -55,7 +55,7 @@ async def release_due(work: Work) -> None:
 		work.enqueue(release_scheduled, change_id=change_id)
 
 
-@task(key="{change_id}", name="plm.changes.release_scheduled", steps=True)
+@task(key="{change_id}", name=package.RELEASE_TASK, steps=True)
 async def release_scheduled(run: "Run", change_id: str) -> None:
 	"""One release in one transaction; refused, the change says why and people are told."""
 	try:
