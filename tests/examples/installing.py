@@ -149,11 +149,8 @@ def empty_database(server_url: str, name: str) -> Iterator[str]:
 	engine.dispose()
 
 
-def eventually(call: Any, seconds: float = 180.0) -> Any:
-	"""What `call` answers as soon as that is true; its last answer when it never is.
-
-	An open transaction of any test on the same server holds back the readers of every log.
-	"""
+def eventually(call: Any, seconds: float = 60.0) -> Any:
+	"""What `call` answers as soon as that is true; its last answer when it never is."""
 	until = time.monotonic() + seconds
 	while not (answer := call()) and time.monotonic() < until:
 		time.sleep(0.1)

@@ -147,13 +147,14 @@ class Relay:
 		on = principal.enabled | self.runtime.composition.always_on
 		return not consumer.capability or consumer.capability in on
 
-	async def principal(self, tenant_id: str) -> Principal:
-		"""The system inside the tenant, with the capabilities that were on two seconds ago or less."""
+	async def principal(self, tenant_id: str, at: float = 0.0) -> Principal:
+		"""The system inside the tenant, with the capabilities that were on two seconds ago or less,
+		and never those of before the moment `at`: an event must not miss what was just turned on."""
 		known = self._principals.get(tenant_id)
-		if known is None or time.monotonic() - known[0] > PRINCIPAL_SECONDS:
+		if known is None or time.time() - known[0] > PRINCIPAL_SECONDS or known[0] < at:
 			if len(self._principals) > 10_000:
 				self._principals.clear()
-			known = (time.monotonic(), await self.principal_of(tenant_id, None))
+			known = (time.time(), await self.principal_of(tenant_id, None))
 			self._principals[tenant_id] = known
 		return known[1]
 
@@ -233,7 +234,7 @@ class _Batch:
 		)
 		work: EventWork | None = None
 		try:
-			principal = await relay.principal(tenant)
+			principal = await relay.principal(tenant, row["occurred_at"].timestamp())
 			work = EventWork(
 				relay.runtime,
 				principal,
