@@ -262,6 +262,15 @@ async def test_the_web_role_appends_to_its_own_tenant_and_nothing_else(machine: 
 	assert await machine.admin.fetchval("select count(*) from event_log") == 1
 
 
+async def test_numbers_follow_the_order_of_writing_over_all_connections(machine: Machine) -> None:
+	async with writer(machine) as first, writer(machine) as second:
+		for number in range(1, 5):
+			async with (first if number % 2 else second).transaction():
+				await put(first if number % 2 else second, number)
+	written = await machine.admin.fetch("select body from event_log order by seq")
+	assert [orjson.loads(row["body"])["number"] for row in written] == [1, 2, 3, 4]
+
+
 async def test_a_temporary_table_does_not_stand_in_for_ours(machine: Machine) -> None:
 	async with writer(machine) as app, app.transaction():
 		await app.execute("create temporary table log_epoch (one boolean, epoch bigint)")

@@ -78,7 +78,7 @@ DDL: tuple[str, ...] = (
 	"create table log_epoch (one boolean primary key default true check (one), epoch bigint not null)",
 	"insert into log_epoch (epoch) values (1)",
 	"grant select on log_epoch to apg_app, apg_worker, apg_system, apg_backup",
-	"create sequence log_seq cache 16",
+	"create sequence log_seq",
 	"grant usage on sequence log_seq to apg_system",
 	# Lower-case hex to four bits; generated, so that no writer can put an event where no cursor
 	# of its tenant looks.
