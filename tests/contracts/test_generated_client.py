@@ -12,9 +12,9 @@ import pytest
 from tests.contracts.served import Served, served
 from tests.people import make_tenant
 
-from apg.kernel.passwords import hash_password
 from apg.kernel.settings import Settings
 from apg.kernel.work import open_work
+from apg.platform.auth.passwords import hash_password
 from apg.platform.auth.users import service as users
 
 PASSWORD = "a lantern in the reading room"

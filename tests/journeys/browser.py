@@ -25,11 +25,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from apg import ui
 from apg.app import make_app
-from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.work import Work, open_work
+from apg.platform.auth.passwords import hash_password
 from apg.platform.auth.users import service as users
 from apg.platform.tenants.tenants.service import create_tenant
 

@@ -9,12 +9,12 @@ from sqlalchemy import select
 
 from apg.capabilities.plm.imports import service as imports
 from apg.demo import carbon, changes, rates, sustainability
-from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.private_files import write_private
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.work import open_work
+from apg.platform.auth.passwords import hash_password
 from apg.platform.auth.users import service as users
 from apg.platform.auth.users.models import User
 from apg.platform.tenants.tenants import service as tenants

@@ -13,12 +13,12 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
 
-from apg.kernel import passwords
 from apg.kernel.migrating import admin_engine
-from apg.kernel.passwords import hash_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.work import open_work
+from apg.platform.auth import passwords
+from apg.platform.auth.passwords import hash_password
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users import service as users
 from apg.platform.tenants.tenants.service import create_tenant

@@ -206,9 +206,11 @@ async def test_a_secret_is_not_kept_for_repetition(api: httpx.AsyncClient, world
 	headers = {**world.alice.headers, "Idempotency-Key": secrets.token_hex(8)}
 	made = await api.post("/api/v1/api-keys", json=body, headers=headers)
 	again = await api.post("/api/v1/api-keys", json=body, headers=headers)
-	assert (made.status_code, again.status_code) == (201, 201)
+	assert (made.status_code, again.status_code) == (201, 409)
 	assert again.headers["idempotency-replayed"] == "true"
-	assert again.content == b""
+	assert again.headers["location"] == made.headers["location"]
+	assert again.json()["code"] == "ANSWER_NOT_KEPT"
+	assert made.json()["key"] not in again.text
 	kept = rows(
 		world, "select body from idempotency_keys where tenant_id = :t", t=world.alice.tenant_id
 	)

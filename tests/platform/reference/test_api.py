@@ -79,6 +79,9 @@ async def test_rates_on_a_day_name_the_gaps(api: httpx.AsyncClient, cast: Cast) 
 		],
 		"missing": ["KZT"],
 	}
+	seconds = await api.get(f"{RATES}/on?date=0&currency=USD", headers=by("alice"))
+	assert seconds.status_code == 422
+	assert seconds.json()["details"][0]["field"] == "date"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,8 @@ async def test_rates_on_a_day_name_the_gaps(api: httpx.AsyncClient, cast: Cast) 
 		("units_per_eur", "1.2345678"),
 		("date", "1869-01-01"),
 		("date", "yesterday"),
+		("date", "0"),
+		("date", 0),
 		("valid_until", "2101-01-01"),
 		("tenant_id", "x"),
 	],

@@ -7,6 +7,7 @@ from apg.capabilities.esg.activities import ingest_api as records_api
 from apg.capabilities.esg.activities import ingest_views as records_views
 from apg.capabilities.esg.activities import tasks as activity_tasks
 from apg.capabilities.esg.activities import views as activities_views
+from apg.capabilities.esg.bulk import tasks as bulk_tasks
 from apg.capabilities.esg.calculations import api as calculations_api
 from apg.capabilities.esg.calculations import tasks as calculations
 from apg.capabilities.esg.calculations import views as calculations_views
@@ -151,7 +152,9 @@ capability = Capability(
 		footprint_tasks.record_footprint,
 		measurement_tasks.take_bulk,
 		activity_tasks.take_bulk,
+		bulk_tasks.end_abandoned,
 	),
+	schedules=bulk_tasks.SCHEDULES,
 	retained=(Retained("measurements", "esg_measurements", "measurement_date"),),
 	ports={contract.ItemCarbon: ItemCarbonOfEsg()},
 	health=health.CHECKS,

@@ -42,7 +42,8 @@ _IDEMPOTENCY_KEY = {
 	"name": "Idempotency-Key",
 	"in": "header",
 	"required": False,
-	"description": "Repeating the request with the same key gives the first answer again.",
+	"description": "Repeating the request with the same key gives the first answer again; "
+	"409 ANSWER_NOT_KEPT where it held a secret or was larger than 64 kB.",
 	"schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
 }
 
@@ -136,7 +137,7 @@ def _completed(document: dict[str, Any], app: FastAPI, forms: ErrorForms) -> dic
 
 def _settle(node: Any, taken: bool) -> None:
 	"""What holds for values that are taken is told where they are; a default of an amount is a
-	number, of which the generator writes the text."""
+	number, of which the generator writes the text; keys that have a form have no other."""
 	if isinstance(node, list):
 		for item in cast(list[Any], node):
 			_settle(item, taken)
@@ -147,6 +148,8 @@ def _settle(node: Any, taken: bool) -> None:
 				schema.setdefault(word, bound)
 		if schema.get("type") == "number" and isinstance(schema.get("default"), str):
 			schema["default"] = json.loads(schema["default"])
+		if "patternProperties" in schema:
+			schema.setdefault("additionalProperties", False)
 		for item in schema.values():
 			_settle(item, taken)
 

@@ -12,7 +12,7 @@ import orjson
 from fastapi import Request, Response
 from sqlalchemy import text
 
-from apg.kernel.errors import AppError, Invalid, Malformed
+from apg.kernel.errors import AppError, Conflict, Invalid, Malformed
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import new_id
@@ -52,7 +52,8 @@ async def once(
 ) -> Response:
 	"""Answers the request, or replays the answer given before.
 
-	Raises Malformed for a bad key, Invalid when the key was used for another request.
+	Raises Malformed for a bad key, Invalid when the key was used for another request, Conflict when
+	the answer was not kept.
 	"""
 	if not 1 <= len(key) <= 255 or not key.isprintable() or not key.isascii():
 		raise Malformed(_("Idempotency-Key takes 1 to 255 printable characters."))
@@ -69,7 +70,7 @@ async def once(
 				await _keep(work, scope, given)
 			return given
 	except AppError as error:
-		if error.status < 500 and not isinstance(error, _Reused):
+		if error.status < 500 and not isinstance(error, _Reused | _NotKept):
 			await _keep_refusal(
 				runtime, principal, action, origin, request, scope, fingerprint, error
 			)
@@ -78,6 +79,10 @@ async def once(
 
 class _Reused(Invalid):
 	code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class _NotKept(Conflict):
+	code = "ANSWER_NOT_KEPT"
 
 
 async def _claim(work: Work, scope: str, fingerprint: str) -> Response | None:
@@ -108,13 +113,16 @@ async def _claim(work: Work, scope: str, fingerprint: str) -> Response | None:
 	if row.request_hash != fingerprint:
 		raise _Reused(_("This Idempotency-Key was used for a different request; take a new one."))
 	headers = {**(row.headers or {}), "Idempotency-Replayed": "true"}
+	if not row.body and "content-type" in headers:
+		remedy = _("This was done before; its answer, with a secret or very large, was not kept.")
+		raise _NotKept(remedy, headers={k: v for k, v in headers.items() if k != "content-type"})
 	return Response(bytes(row.body or b""), int(row.status or 200), headers)
 
 
 async def _keep(work: Work, scope: str, given: Response) -> None:
 	body = bytes(given.body)
 	if given.status_code < 400 and given.headers.get("cache-control") == "no-store":
-		body = b""  # a secret that is shown once: nobody keeps it, so a repetition has none
+		body = b""  # a secret that is shown once: nobody keeps it, so a repetition is told so
 	await work.execute(
 		text(
 			"update idempotency_keys set status = :status, headers = cast(:headers as jsonb), "

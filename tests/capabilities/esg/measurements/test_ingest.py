@@ -1,6 +1,7 @@
 """Many readings at once end where the same readings one by one end, and nowhere else."""
 
 import json
+import secrets
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from tests.people import Person
 
 from apg.app import make_runtime
 from apg.capabilities.esg.bulk import service
+from apg.capabilities.esg.bulk import tasks as bulk_tasks
 from apg.capabilities.esg.measurements import tasks
 from apg.kernel import bulk
 from apg.kernel.database import role_url
@@ -229,6 +231,11 @@ def lines(rows: list[dict[str, Any]]) -> bytes:
 	return "\n".join(json.dumps(row) for row in rows).encode()
 
 
+def new_job() -> int:
+	"""The number of a job that no task of the database has."""
+	return secrets.randbelow(10**9) + 10**9
+
+
 class Killed(BaseException):
 	"""The process is gone: nothing of the product gets to clean up."""
 
@@ -372,6 +379,74 @@ async def test_a_stopped_import_leaves_nothing(
 	assert (over.status_code, over.json()["code"]) == (409, "IMPORT_OVER")
 	body = {"metric_id": metric["id"], "rows": rows_of(30)}
 	assert (await client.post(BULK, headers=alice.headers, json=body)).status_code == 200
+
+
+async def test_an_import_that_nobody_goes_on_with_is_ended_by_night(
+	client: httpx.AsyncClient,
+	alice: Person,
+	metric: dict[str, Any],
+	worker: TaskWorker,
+	monkeypatch: pytest.MonkeyPatch,
+	admin_url: str,
+) -> None:
+	"""Each worker that took it was killed, until its retries were used up: rows lie hidden."""
+	monkeypatch.setattr(bulk, "CHUNK", 7)
+	going = await another(client, alice, "GOING")
+	dead, alive, fresh = [
+		await upload(client, alice, metric_id, lines(rows_of(30)))
+		for metric_id in (metric["id"], going, await another(client, alice, "FRESH"))
+	]
+	taken, take = 0, bulk._take
+
+	async def killed(*given: Any) -> None:
+		nonlocal taken
+		taken += 1
+		if taken % 3 == 0:
+			raise Killed
+		await take(*given)
+
+	monkeypatch.setattr(bulk, "_take", killed)
+	for one in (dead, alive, fresh):
+		with pytest.raises(Killed):
+			await run_job(worker, alice, one)
+	monkeypatch.setattr(bulk, "_take", take)
+	context: Any = SimpleNamespace(job=SimpleNamespace(id=new_job(), attempts=0))
+	connection = await asyncpg.connect(admin_url)
+	try:
+		await connection.execute(
+			"update procrastinate_jobs set status = 'failed' "
+			"where args -> 'ids' ->> 'import_id' = any($1)", [dead, fresh],
+		)  # fmt: skip
+		await connection.execute(
+			"update bulk_imports set updated_at = updated_at - interval '2 hours' "
+			"where id = any($1::uuid[])", [dead, alive],
+		)  # fmt: skip
+		await worker.run_job(bulk_tasks.end_abandoned, context, tenant=alice.tenant_id)
+		queued = await connection.fetch(
+			"select args -> 'ids' ->> 'import_id' as id, args ->> 'user' as who "
+			"from procrastinate_jobs where status = 'todo' and args ->> 'tenant' = $1 order by id",
+			alice.tenant_id,
+		)
+		assert [tuple(row) for row in queued] == sorted([(alive, alice.user_id), (dead, None)])
+		again: Any = SimpleNamespace(job=SimpleNamespace(id=new_job(), attempts=0))
+		ids = {"import_id": dead}
+		await worker.run_job(tasks.take_bulk, again, tenant=alice.tenant_id, ids=ids)
+		left = await connection.fetchval(
+			"select (select count(*) from esg_measurements where import_id = $1) + "
+			"(select count(*) from esg_measurements_staged where import_id = $1) + "
+			"(select count(*) from file_holds where subject_id = $1)", dead,
+		)  # fmt: skip
+	finally:
+		await connection.close()
+	assert left == 0
+	told = {
+		one: (await client.get(f"{BULK}/{one}", headers=alice.headers)).json()
+		for one in (dead, alive, fresh)
+	}
+	assert [told[one]["state"] for one in (dead, alive, fresh)] == ["failed", "running", "running"]
+	assert "Bring the file again" in told[dead]["failure"]
+	await run_job(worker, alice, alive)
+	assert len(await listed(client, alice, going)) == 30
 
 
 async def test_a_row_recorded_by_somebody_meanwhile_is_not_taken_twice(

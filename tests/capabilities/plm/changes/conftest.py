@@ -12,11 +12,11 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from tests.capabilities.plm.workshop import Answer, Workshop
 from tests.people import make_tenant
 
-from apg.kernel import passwords
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import new_id
 from apg.kernel.work import open_work
+from apg.platform.auth import passwords
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users import service as users
 

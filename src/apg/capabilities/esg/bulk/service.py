@@ -11,7 +11,7 @@ from apg.capabilities.esg.bulk import columns, reading, tables
 from apg.capabilities.esg.bulk.columns import Rows
 from apg.embedded.confined import Broken, Overrun, Refusal, confined
 from apg.kernel import bulk, uploads
-from apg.kernel.bulk import DIRECT, Bulk, BulkImport, Mode
+from apg.kernel.bulk import DIRECT, Bulk, BulkImport, Mode, State
 from apg.kernel.database import load_json
 from apg.kernel.errors import Invalid, NotFound, Problem
 from apg.kernel.file_kinds import HEAD, Unreadable, guess
@@ -28,6 +28,18 @@ KINDS = (Kind.TEXT, Kind.XLSX, Kind.JSON, Kind.JSONL)
 MOST_TOLD = 200
 READER_MEMORY, READER_SECONDS = 2_000_000_000, 120.0
 PIECE = 65_536
+QUIET_HOURS = 1  # far more than a task waits between two tries
+# Nobody goes on with them: every worker that tried was killed, or the person lost the right to.
+# Only a worker may look at the queue.
+ABANDONED = """
+	select i.id, i.kind from bulk_imports i
+	where i.state in ('waiting', 'running', 'removing') and i.kind like 'esg.%'
+		and i.updated_at < clock_timestamp() - make_interval(hours => :hours)
+		and not exists (select from procrastinate_jobs j where j.status in ('todo', 'doing')
+			and j.args ->> 'tenant' = i.tenant_id::text
+			and j.args -> 'ids' ->> 'import_id' = i.id::text)
+	order by i.id
+"""
 
 
 async def take(
@@ -164,3 +176,17 @@ async def stop(work: Work, kind: str, task: str, import_id: str) -> None:
 	if found is None:
 		raise NotFound(_("{what} not found", what=_("import")))
 	await bulk.stop(work, await work.edit(BulkImport, import_id), task)
+
+
+async def abandon(work: Work, import_id: str, kind: str) -> None:
+	"""Ends an import that nobody goes on with; the system removes what it took."""
+	held = await work.edit(BulkImport, import_id, compare=False)
+	if held.state in bulk.OVER:
+		return
+	if held.state != State.REMOVING or held.outcome == State.WAITING:
+		held.state, held.outcome = State.REMOVING, State.FAILED
+		held.failure = _(
+			"Taking the rows was begun again and again and never ended; nothing was taken. "
+			"Bring the file again, in smaller parts if it is large."
+		)
+	work.enqueue(f"{kind}.take_bulk", import_id=held.id)

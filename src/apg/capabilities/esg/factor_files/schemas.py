@@ -1,6 +1,6 @@
 """What goes in and comes out of imports of factors."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from apg.capabilities.esg.factor_files.files import Given
 from apg.capabilities.esg.shared.ghg import gwp_sets
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Line
+from apg.kernel.web.wire import Day, Line
 
 Short = Annotated[Line, Field(max_length=200)]
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s<>\"]+$")]
@@ -27,7 +27,7 @@ class ImportOptions(BaseModel):
 	url: Address | Literal[""] = ""
 	gas_basis: Literal["", "mass", "co2e"] = ""
 	gwp_set: str = Field(default="", json_schema_extra={"enum": ["", *gwp_sets()]})
-	published_on: date | None = None
+	published_on: Day | None = None
 
 	@field_validator("gwp_set")
 	@classmethod

@@ -19,7 +19,7 @@ from apg.capabilities.esg.shared.factor_cells import number_of
 from apg.capabilities.esg.shared.gas_names import species_named
 from apg.capabilities.esg.shared.ghg import MIXED_CO2E, gwp_sets
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Line, Told, amount_text, refused
+from apg.kernel.web.wire import Day, Line, Told, amount_text, refused
 
 
 def _figure(value: Any) -> Decimal:
@@ -93,9 +93,9 @@ class FiguresIn(BaseModel):
 	)
 
 	citation: Annotated[Line, Field(min_length=3, max_length=500)]
-	valid_from: date
-	valid_to: date | None = None
-	published_on: date | None = None
+	valid_from: Day
+	valid_to: Day | None = None
+	published_on: Day | None = None
 	gases: dict[str, Figure] = Field(default_factory=dict, max_length=40)
 	co2e: Figure | None = None
 	native_gwp_set: str = Field(default="AR5", json_schema_extra={"enum": list(gwp_sets())})

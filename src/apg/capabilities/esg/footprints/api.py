@@ -1,6 +1,5 @@
 """`/api/v1/esg/footprints`, `/materials` and `/supplier-footprints` for programs."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -25,7 +24,7 @@ from apg.capabilities.esg.footprints.schemas import (
 from apg.kernel.errors import NotFound
 from apg.kernel.web.envelopes import bare, bare_page
 from apg.kernel.web.guarded_route import Router, allow
-from apg.kernel.web.wire import IdText
+from apg.kernel.web.wire import Day, IdText
 from apg.kernel.work import Work
 
 router = Router(prefix="/footprints", tags=["ESG footprints"])
@@ -117,7 +116,7 @@ async def list_lines(
 async def compare_footprint(
 	footprint_id: str,
 	work: Reading,
-	on: Annotated[date | None, Query(description="default: today")] = None,
+	on: Annotated[Day | None, Query(description="default: today")] = None,
 ) -> Response:
 	return bare(work, await service.compare(work, footprint_id, on=on))
 

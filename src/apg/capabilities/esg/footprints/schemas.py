@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apg.capabilities.esg.shared.factor import WORLD
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line, formed
+from apg.kernel.web.wire import Amount, Day, IdText, Line, formed
 
 BOUND = Decimal(1_000_000_000_000)
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -148,8 +148,8 @@ class SupplierFootprintIn(BaseModel):
 	unit: Annotated[Line, Field(min_length=1, max_length=40)]
 	boundary: Boundary = Boundary.CRADLE_TO_GATE
 	gwp_set: GwpCode
-	valid_from: date
-	valid_to: date | None = None
+	valid_from: Day
+	valid_to: Day | None = None
 	primary_share: Fraction01 = Decimal(1)
 	low: Kilograms | None = None
 	high: Kilograms | None = None
@@ -230,7 +230,7 @@ class FootprintIn(BaseModel):
 	product_id: IdText | None = None
 	revision_id: IdText | None = None
 	view: View = View.ENGINEERING
-	day: date | None = None
+	day: Day | None = None
 	gwp_set: GwpCode | None = None
 
 	@model_validator(mode="after")

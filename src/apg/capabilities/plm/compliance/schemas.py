@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.shared.compliance_math import Basis, Declared
-from apg.kernel.web.wire import Amount, IdText, Line, Moment
+from apg.kernel.web.wire import Amount, Day, IdText, Line, Moment
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -109,9 +109,9 @@ class DeclarationIn(BaseModel):
 	material: Annotated[str, StringConstraints(max_length=200)] = ""
 	share: Share | None = None
 	exemption: Name | None = None
-	exempt_until: date | None = None
+	exempt_until: Day | None = None
 	evidence: Text
-	declared_on: date
+	declared_on: Day
 	manufacturer_part_id: Id | None = None
 
 
@@ -141,7 +141,7 @@ class StatusIn(BaseModel):
 
 	status: Declared
 	evidence: Text | None = None
-	valid_until: date | None = None
+	valid_until: Day | None = None
 	note: Text | None = None
 
 

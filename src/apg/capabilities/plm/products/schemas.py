@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, ProductType
-from apg.kernel.web.wire import Amount, Line
+from apg.kernel.web.wire import Amount, Day, Line
 
 LARGEST = Decimal(9_000_000_000_000)  # in millionths it fits the 64 bits of the roll-up
 Name = Annotated[Line, Field(min_length=3, max_length=200)]
@@ -155,7 +155,7 @@ class CostIn(BaseModel):
 	amount: Cost
 	currency: Currency
 	quantity_break: Annotated[Amount, Field(gt=0, lt=LARGEST)] = Decimal(1)
-	valid_from: date | None = None
+	valid_from: Day | None = None
 	supplier: Annotated[Line, Field(max_length=200)] = ""
 	source: Annotated[Line, Field(max_length=200)] = ""
 

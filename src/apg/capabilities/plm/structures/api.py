@@ -1,6 +1,5 @@
 """`/api/v1/plm/products/{id}/structure…`, `/where-used`, `/compare`, `/rollup` for programs."""
 
-from datetime import date as Date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -35,7 +34,7 @@ from apg.kernel.texts import _
 from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import Ok, ok
 from apg.kernel.web.guarded_route import Router, allow
-from apg.kernel.web.wire import Amount, IdText
+from apg.kernel.web.wire import Amount, Day, IdText
 from apg.kernel.work import Work
 
 router = Router(prefix="/products/{product_id}", tags=["PLM structures"])
@@ -61,7 +60,7 @@ class _Priced(_Chosen):
 	quantity: Annotated[Amount, Field(gt=0, lt=Decimal(10**12))] = Decimal(1)
 	lot: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
 	currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$")] = None
-	date: Date | None = None
+	date: Day | None = None
 
 
 class StructureQuery(_Priced):

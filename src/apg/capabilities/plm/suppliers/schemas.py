@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.products.schemas import LARGEST, Cost, Currency
-from apg.kernel.web.wire import Amount, IdText, Line
+from apg.kernel.web.wire import Amount, Day, IdText, Line
 
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 PartNumber = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -172,7 +172,7 @@ class PriceBreak(BaseModel):
 	quantity_break: Positive = Decimal(1)
 	amount: Cost
 	currency: Currency | None = None
-	valid_from: date | None = None
+	valid_from: Day | None = None
 
 
 class OfferIn(BaseModel):

@@ -11,7 +11,6 @@ from sqlalchemy import func, select, update
 from apg.contracts.notifications import Letter, Mail
 from apg.kernel.errors import Gone, Invalid, NotFound
 from apg.kernel.json_rows import Page
-from apg.kernel.passwords import hash_password, password_problem
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import is_id, utc_now
@@ -21,6 +20,7 @@ from apg.kernel.work import Origin, Work, open_work
 from apg.platform.auth.accounts import sign_in
 from apg.platform.auth.accounts.models import AccountLink
 from apg.platform.auth.accounts.schemas import AcceptIn, InvitationIn
+from apg.platform.auth.passwords import hash_password, password_problem
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.sessions.service import ask, sessions_of

@@ -10,13 +10,13 @@ from sqlalchemy import func, literal, select, text
 from apg.kernel.database import id_type
 from apg.kernel.errors import Conflict, Invalid, PermissionDenied
 from apg.kernel.keys import KeyProblem
-from apg.kernel.passwords import hash_password, verify_password
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 from apg.platform.auth.accounts import second_factor
 from apg.platform.auth.accounts.schemas import ProfilePatch
 from apg.platform.auth.accounts.sign_in import refused, spend
+from apg.platform.auth.passwords import hash_password, verify_password
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.sessions.service import ask
 from apg.platform.auth.users import service as users

@@ -6,12 +6,12 @@ from typing import Any
 
 from apg.kernel import security_events
 from apg.kernel.errors import Invalid, Problem, Unauthenticated
-from apg.kernel.passwords import verify_password
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.texts import _
 from apg.kernel.work import Origin, open_work
 from apg.platform.auth.accounts import second_factor
+from apg.platform.auth.passwords import verify_password
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.sessions.service import Facts, ask
 from apg.platform.auth.users import service as users

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from apg.kernel.passwords import password_problem
 from apg.kernel.texts import _
 from apg.kernel.web.wire import IdText, Line, Moment
+from apg.platform.auth.passwords import password_problem
 
 
 def _refusal(kind: str, sentence: str) -> PydanticCustomError:

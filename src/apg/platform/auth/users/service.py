@@ -10,12 +10,12 @@ from apg.contracts.identity import RolesChanged, UserJoined, UserLeft
 from apg.kernel.database import id_type
 from apg.kernel.errors import Conflict, NotFound, PermissionDenied
 from apg.kernel.json_rows import One, Page
-from apg.kernel.passwords import hash_password
 from apg.kernel.stamps import is_id, new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec, ListState
 from apg.kernel.work import Work
 from apg.platform.auth.api_keys import service as api_keys
+from apg.platform.auth.passwords import hash_password
 from apg.platform.auth.roles import service as roles
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users.models import Membership, User

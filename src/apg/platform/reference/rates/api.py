@@ -1,6 +1,5 @@
 """`/api/v1/reference/currencies` and `/exchange-rates`."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -8,6 +7,7 @@ from fastapi import Query, Request, Response
 from apg.kernel.web.envelopes import bare, bare_page
 from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.lists import ListState
+from apg.kernel.web.wire import Day
 from apg.kernel.work import Work
 from apg.platform.reference.permissions import RATES_CREATE, RATES_DELETE, RATES_READ
 from apg.platform.reference.rates import service
@@ -40,7 +40,7 @@ async def list_rates(request: Request, work: Annotated[Work, allow(RATES_READ)])
 @router.get("/exchange-rates/on", response_model=RatesOnOut)
 async def read_rates_on(
 	work: Annotated[Work, allow(RATES_READ)],
-	date: Annotated[date, Query(examples=["2026-03-31"])],
+	date: Annotated[Day, Query(examples=["2026-03-31"])],
 	currency: Annotated[list[Code], Query(max_length=200, examples=[["USD", "SEK"]])],
 ) -> Response:
 	"""The rates that hold on a day, and the currencies that have none then."""

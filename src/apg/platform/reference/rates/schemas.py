@@ -1,6 +1,6 @@
 """What is taken and given of currencies and rates."""
 
-from datetime import date as Day
+from datetime import date as Date
 from decimal import Decimal
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, 
 
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import Amount, IdText, Line, formed
+from apg.kernel.web.wire import Amount, Day, IdText, Line, formed
 
 Code = Annotated[
 	str, formed("[A-Z]{3}", lambda: _("Give the three capital letters of a currency, like USD."))
 ]
-EARLIEST, LATEST = Day(1970, 1, 1), Day(2100, 12, 31)
+EARLIEST, LATEST = Date(1970, 1, 1), Date(2100, 12, 31)
 
 COLUMNS = (
 	Column("date", "Date", sortable=True, kind="date"),

@@ -25,7 +25,7 @@ _EDGES = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 @cache
 def _common() -> frozenset[str]:
-	text = files("apg.kernel").joinpath("common_passwords.txt").read_text("ascii")
+	text = files("apg.platform.auth").joinpath("common_passwords.txt").read_text("ascii")
 	lines = (line for line in text.splitlines() if not line.startswith("#"))
 	return frozenset(word for line in lines for word in line.split())
 

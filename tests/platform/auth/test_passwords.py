@@ -8,8 +8,13 @@ from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from apg.kernel import passwords
-from apg.kernel.passwords import hash_password, password_problem, verify_password
+from apg.platform.auth import passwords
+from apg.platform.auth.passwords import hash_password, password_problem, verify_password
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_hashes() -> None:
+	"""None are quick here: these are the tests of what a hash costs."""
 
 
 @pytest.mark.parametrize(
