@@ -53,10 +53,17 @@ export function forget(form: HTMLFormElement): void {
 	}
 }
 
-/** A number field accepts what people paste (spaces, a comma for the point) and says when it is none. */
+/**
+ * A number field accepts what people paste: spaces, groups of thousands, a comma for the point. What
+ * can be read in two ways (1,250 is a thousand here and one and a quarter there) stays as it is typed,
+ * and the server asks which is meant.
+ */
 function checkNumber(field: HTMLInputElement): void {
 	const plain = field.value.replace(/[\s\u00a0\u202f']/g, "");
-	const text = /^[+-]?\d+,\d+$/.test(plain) ? plain.replace(",", ".") : plain;
+	let text = plain;
+	if (/^[+-]?\d{1,3}(,\d{3})+\.\d+$|^[+-]?\d{1,3}(,\d{3}){2,}$/.test(plain)) text = plain.replaceAll(",", "");
+	else if (/^[+-]?\d{1,3}(\.\d{3})+,\d+$/.test(plain)) text = plain.replaceAll(".", "").replace(",", ".");
+	else if (/^[+-]?\d+,\d+$/.test(plain) && !/^[+-]?[1-9]\d{0,2},\d{3}$/.test(plain)) text = plain.replace(",", ".");
 	if (/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text)) field.value = text;
 }
 

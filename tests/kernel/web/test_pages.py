@@ -182,7 +182,7 @@ def test_a_form_shows_what_was_typed_and_what_is_wrong(text: Render) -> None:
 		{"name": HOSTILE, "unit": "g", "bought": "true", "secret": "hunter2"}, refused
 	)
 	html = text("form.html", HTMX, block="form", form=form)
-	assert '<a href="#field-name">Enter a name.</a>' in html
+	assert '<a href="#field-name"><strong>Name</strong>: Enter a name.</a>' in html
 	assert "Pick one." in html
 	assert "2 things to mend" in html
 	assert 'value="&lt;script&gt;alert(1)&lt;/script&gt;"' in html

@@ -124,6 +124,7 @@ class FormState:
 
 	values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 	problems: Sequence[Problem] = ()
+	labels: dict[str, str] = field(default_factory=dict[str, str])
 
 	@classmethod
 	def of(cls, entity: Any = None, **values: Any) -> "FormState":
@@ -143,6 +144,11 @@ class FormState:
 
 	def problem(self, name: str) -> str:
 		return " ".join(one.message for one in self.problems if one.field == name)
+
+	def labelled(self, name: str, label: str) -> str:
+		"""Keeps what people call the field, for the summary of what is wrong; writes nothing."""
+		self.labels[name] = label
+		return ""
 
 
 class _Attributes(Mapping[str, Any]):

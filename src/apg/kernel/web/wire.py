@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
@@ -57,6 +58,9 @@ def refused(code: str, sentence: str) -> _CustomError:
 	return _CustomError(code, "{sentence}", {"sentence": sentence})  # pyright: ignore
 
 
+_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
+
 def _plain(text: str) -> str:
 	# Decimal would also read 1_000 and the digits of other scripts.
 	plain = text.strip()
@@ -72,9 +76,13 @@ def parse_amount(value: Any) -> Decimal:
 	try:
 		amount = Decimal(_plain(value) if isinstance(value, str) else value)
 	except InvalidOperation:
-		raise refused(
-			"amount", _("This is not a number; write it like 1250.75, without separators.")
-		) from None
+		remedy = _("This is not a number; write it like 1250.75, without separators.")
+		if isinstance(value, str) and _TWO_WAYS.fullmatch(text := value.strip()):
+			one, other = text.replace(",", ""), text.replace(",", ".")
+			remedy = _(
+				"This can be read in two ways; write {one} or {other}.", one=one, other=other
+			)
+		raise refused("amount", remedy) from None
 	if not amount.is_finite():
 		raise refused("amount", _("NaN and Infinity are not accepted."))
 	_sign, digits, exponent = amount.as_tuple()
@@ -195,9 +203,14 @@ def moment_text(moment: datetime) -> str:
 	return f"{text}.{fraction}Z" if fraction else f"{text}Z"
 
 
+@lru_cache(8_192)  # the same few quantities stand in many rows
+def _number(amount: Decimal) -> orjson.Fragment:
+	return orjson.Fragment(amount_text(amount))
+
+
 def _form(value: Any) -> Any:
 	if isinstance(value, Decimal):
-		return orjson.Fragment(amount_text(value))
+		return _number(value)
 	if isinstance(value, datetime):
 		return moment_text(value)
 	if isinstance(value, date):

@@ -285,7 +285,7 @@ async def test_a_cost_is_recorded_and_leads_back(desk: Desk, shop: Workshop) -> 
 	assert "Nordwind" in page
 	twice = await desk.send(desk.path("bolt", "/costs"), fields)
 	assert twice.status_code == 422
-	assert "There is a cost for this date and quantity." in twice.text
+	assert "There is a cost of this kind and supplier for this date and quantity" in twice.text
 	for hostile in ("https://evil.example", "//evil.example", "javascript:alert(1)"):
 		fields |= {"back": hostile, "quantity_break": "1", "valid_from": "2025-01-01"}
 		answer = await desk.send(desk.path("bolt", "/costs"), fields)

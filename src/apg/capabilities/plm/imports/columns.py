@@ -323,17 +323,25 @@ def check(mapping: ColumnMapping, *, parent: str | None = None) -> tuple[Problem
 		problems.add(
 			_("The table has both a parent and a level."), _("Keep one of the two columns.")
 		)
-	for field, unit_field, reason in (
-		(Field.MASS, Field.MASS_UNIT, _("The mass has no unit.")),
-		(Field.PRICE, Field.CURRENCY, _("The price has no currency.")),
+	for field, unit_field, reason, remedy in (
+		(
+			Field.MASS,
+			Field.MASS_UNIT,
+			_("The mass has no unit."),
+			_("Write it into the heading, as [kg], beside each value, or add a column."),
+		),
+		(
+			Field.PRICE,
+			Field.CURRENCY,
+			_("The price has no currency."),
+			_("Choose the currency of prices without one, or write it into the heading, as [EUR]."),
+		),
 	):
 		column = mapping.column(field)
 		if column and not column.unit and not mapping.has(unit_field):
 			problems.add(
 				reason,
-				_(
-					"Write it into the heading, as [kg] or [EUR], beside each value, or add a column."
-				),
+				remedy,
 				column=column.heading,
 				severity=Severity.WARNING,
 			)

@@ -193,7 +193,12 @@ class ItemCost(TenantOwned, Base):
 			"valid_from",
 			"quantity_break",
 			name="uq_plm_item_costs_break",
-			info=human("COST_EXISTS", "There is a cost for this date and quantity.", "valid_from"),
+			info=human(
+				"COST_EXISTS",
+				"There is a cost of this kind and supplier for this date and quantity; take it away"
+				" first, or give another date.",
+				"valid_from",
+			),
 		),
 		CheckConstraint("kind in ('manual', 'internal', 'purchase', 'current')", name="kind"),
 		CheckConstraint("amount >= 0 and amount < 9000000000000", name="amount"),

@@ -19,6 +19,7 @@ from apg.capabilities.plm.shared.designators import format_designators
 from apg.capabilities.plm.shared.explosion import low_level_codes
 from apg.capabilities.plm.structures import exact, totals, tree
 from apg.capabilities.plm.structures.demands import DemandIn, rule_of
+from apg.capabilities.plm.structures.guesses import Guesses, guesses_of
 from apg.capabilities.plm.structures.reading import HeadRow, Row, head_of
 from apg.capabilities.plm.structures.rollup import Lack, RolledUp
 from apg.capabilities.plm.structures.rules import View
@@ -129,6 +130,7 @@ class Shown:
 	truncated: bool
 	rolled: RolledUp
 	levels: int
+	guesses: Guesses
 
 
 async def tree_of(work: Work, product_id: str, context: Context, *, depth: int = 1) -> Shown:
@@ -136,8 +138,9 @@ async def tree_of(work: Work, product_id: str, context: Context, *, depth: int =
 	head = await head_of(work, product_id, revision=context.revision, rule=context.asked.rule)
 	found = await tree.indented(work, head, replace(context.asked, depth=min(depth, DEEPEST)))
 	assert found.rolled is not None
-	rows = _tree_rows(found.rows, context, head, found.rolled)
-	return Shown(head, rows, found.truncated, found.rolled, _levels(found.rolled))
+	guesses = await guesses_of(work, found.rolled)
+	rows = _tree_rows(found.rows, context, head, found.rolled, guesses)
+	return Shown(head, rows, found.truncated, found.rolled, _levels(found.rolled), guesses)
 
 
 async def filtered(work: Work, product_id: str, context: Context, text: str) -> Shown:
@@ -154,9 +157,10 @@ async def filtered(work: Work, product_id: str, context: Context, text: str) -> 
 			hits += 1
 			kept |= {_key(row["path"][: n + 1]) for n in range(len(row["path"]))}
 	rows = [row for row in found.rows if _key(row["path"]) in kept]
-	shown = _tree_rows(rows, context, head, found.rolled)
+	guesses = await guesses_of(work, found.rolled)
+	shown = _tree_rows(rows, context, head, found.rolled, guesses)
 	more = found.truncated or hits == MOST_HITS
-	return Shown(head, shown, more, found.rolled, _levels(found.rolled))
+	return Shown(head, shown, more, found.rolled, _levels(found.rolled), guesses)
 
 
 async def children_of(
@@ -186,7 +190,7 @@ async def children_of(
 		row["total_quantity"] = None if total is None else exact.quantity_of(total)
 		if row["revision_id"] in structure:
 			row |= tree.figures_of(rolled, structure.index(row["revision_id"]), total)
-	return _tree_rows(found.rows, context, head, rolled)
+	return _tree_rows(found.rows, context, head, rolled, await guesses_of(work, rolled))
 
 
 def _times(text: str) -> Fraction | None:
@@ -211,7 +215,9 @@ def _levels(rolled: RolledUp) -> int:
 	return int(np.max(low_level_codes(rolled.snapshot.structure, rolled.root)))
 
 
-def _tree_rows(rows: list[Row], context: Context, head: HeadRow, rolled: RolledUp) -> list[TreeRow]:
+def _tree_rows(
+	rows: list[Row], context: Context, head: HeadRow, rolled: RolledUp, guesses: Guesses
+) -> list[TreeRow]:
 	present = {_key(row["path"]) for row in rows}
 	groups: dict[str, int] = {}
 	with_children: set[str] = set()
@@ -247,16 +253,22 @@ def _tree_rows(rows: list[Row], context: Context, head: HeadRow, rolled: RolledU
 					above="" if total is None else f"{total:f}",
 				),
 				href=f"/plm/products/{row['product_id']}",
-				values=_values(row, context, largest, rolled),
+				values=_values(row, context, largest, rolled, guesses),
 			)
 		)
 	return made
 
 
 def _values(
-	row: Row, context: Context, largest: Mapping[str, Decimal | None], rolled: RolledUp
+	row: Row,
+	context: Context,
+	largest: Mapping[str, Decimal | None],
+	rolled: RolledUp,
+	guesses: Guesses,
 ) -> dict[str, Any]:
 	lacks = {f"{name}_reason": _reason(row, name, rolled) for name in ("cost", "mass", "co2e")}
+	node = row["revision_id"]
+	at = rolled.node_of(node) if node in rolled.snapshot.structure else -1
 	empty = {"rolled_cost": None, "total_cost": None, "total_mass": None, "total_co2e": None}
 	return {
 		**empty,
@@ -265,6 +277,8 @@ def _values(
 		"all_designators": row["designators"],
 		"designators": format_designators(row["designators"]) if row["designators"] else "",
 		"currency": context.asked.currency,
+		"cost_estimated": at >= 0 and bool(guesses.cost[at]),
+		"mass_estimated": at >= 0 and bool(guesses.mass[at]),
 		"largest_cost": largest.get("cost"),
 		"largest_mass": largest.get("mass"),
 		"largest_co2e": largest.get("co2e"),

@@ -69,7 +69,7 @@ async def structure_page(
 		work,
 		"plm/structures/structure.html",
 		**frame,
-		**await _figures(work, shown.head, shown.rolled, context, shown.levels),
+		**await _figures(work, shown, context),
 		shown=shown,
 		rows=shown.rows,
 		columns=page_tree.columns_of(context),
@@ -87,16 +87,16 @@ def _editable(work: Work, frame: dict[str, Any]) -> bool:
 	return own and work.principal.may(may.STRUCTURES_UPDATE)
 
 
-async def _figures(
-	work: Work, head: Any, rolled: Any, context: Context, levels: int
-) -> dict[str, Any]:
-	summary = await totals.summary(work, head, context.asked, rolled, limit=1)
+async def _figures(work: Work, shown: page_tree.Shown, context: Context) -> dict[str, Any]:
+	summary = await totals.summary(work, shown.head, context.asked, shown.rolled, limit=1)
+	top = shown.rolled.node_of(shown.rolled.root)
 	return {
 		"summary": page_tree.plain(summary),
 		"context": context,
 		"asked": context.asked,
-		"levels": levels,
-		"head_row": head,
+		"levels": shown.levels,
+		"head_row": shown.head,
+		"guessed": {"cost": shown.guesses.cost[top], "mass": shown.guesses.mass[top]},
 	}
 
 
@@ -168,7 +168,7 @@ async def figures_part(product_id: str, request: Request, work: Reading) -> Resp
 		base=f"/plm/products/{product_id}",
 		of_revision="",
 		product=await framing.product_of(work, product_id, context.revision),
-		**await _figures(work, shown.head, shown.rolled, context, shown.levels),
+		**await _figures(work, shown, context),
 	)
 
 
@@ -180,6 +180,10 @@ async def trace_panel(
 	name = _of(work, of)
 	answer, _etag = await answers.rollup(work, product_id, **_question(context), limit=20)
 	found = page_tree.plain(answer)
+	if name != "co2e":
+		shown = await page_tree.tree_of(work, product_id, context)
+		guessed = shown.guesses.cost if name == "cost" else shown.guesses.mass
+		found[name]["estimated"] = guessed[shown.rolled.node_of(shown.rolled.root)]
 	return show(
 		work,
 		"plm/structures/trace.html",
