@@ -128,6 +128,10 @@ def test_raised_redlined_approved_by_three_released_and_compared(
 		assert box["y"] + box["height"] <= 900, "the decision is in reach without scrolling"
 		approve.click()
 		page.fill("#approve-words", "Looks right")
+		page.fill("#approve-secret", "not my password")
+		page.get_by_role("button", name="Sign and approve").click()
+		expect(page.locator("#approve-form .error-summary")).to_be_visible()
+		expect(page.locator("#approve-words")).to_have_value("Looks right")
 		page.fill("#approve-secret", PASSWORD)
 		screenshots(page, "change-approve-phone")
 		page.get_by_role("button", name="Sign and approve").click()

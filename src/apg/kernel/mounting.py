@@ -32,6 +32,7 @@ from apg.kernel.web.authentication import (
 )
 from apg.kernel.web.describing import describe
 from apg.kernel.web.envelopes import ErrorForms, as_app_error
+from apg.kernel.web.figures import said
 from apg.kernel.web.guarded_route import guard_of, is_public
 from apg.kernel.web.middleware import Edge
 from apg.kernel.web.pages import Frame, MenuGroup, MenuLink, PageEngine
@@ -196,12 +197,20 @@ def _engine(composition: Composition, settings: Settings) -> PageEngine:
 			folders.append(templates)
 		add_catalogue(folder / "locales")
 	add_catalogue(UI / "locales")
-	return PageEngine(
+	engine = PageEngine(
 		folders,
 		UI / "static" / "dist" / "manifest.json",
 		lambda subject: _frame(subject, composition),
 		reload=settings.env == "development",
 	)
+	titles = {role.name: role.title for c in composition.capabilities for role in c.default_roles}
+
+	def role_title(name: str) -> str:
+		"""What people call a role; one that a tenant made keeps its name."""
+		return said(titles.get(name, name))
+
+	engine.environment.filters["role_title"] = role_title
+	return engine
 
 
 def _frame(subject: Any, composition: Composition) -> Frame:

@@ -3,6 +3,7 @@
 from apg.capabilities.plm.shared.approval_rules import FINANCIAL, MANAGEMENT, QUALITY, TECHNICAL
 from apg.kernel.capability import Role
 from apg.kernel.permissions import Permission
+from apg.kernel.texts import _
 
 
 def _plm(resource: str, action: str, title: str) -> Permission:
@@ -79,3 +80,8 @@ ROLES = (
 	Role(QUALITY, "Quality approver", _APPROVER),
 	Role(MANAGEMENT, "Management approver", _APPROVER),
 )
+
+
+def role_title(name: str | None) -> str:
+	"""What people call a role; one that a tenant made keeps its name."""
+	return _(next((role.title for role in ROLES if role.name == name), name or ""))

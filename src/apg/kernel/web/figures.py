@@ -1,5 +1,6 @@
 """How numbers, money, dates and units read on a page, by locale; Decimals keep their digits."""
 
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
@@ -223,6 +224,18 @@ def _at_render(filter_: Callable[..., Any]) -> Callable[..., Any]:
 	return filtered
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*(?:Z|[+-]\d\d:\d\d)")
+
+
+def recorded(value: Any) -> Any:
+	"""A value as the trail keeps it: nothing as a dash, moments as people read them."""
+	if value is None or value == "":
+		return "—"
+	if isinstance(value, bool):
+		return said("yes") if value else said("no")
+	return datetime_text(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
 	"number": _at_render(number),
 	"money": _at_render(money),
@@ -231,4 +244,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
 	"date": _at_render(date_text),
 	"datetime": _at_render(datetime_text),
 	"ago": _at_render(ago),
+	"recorded": _at_render(recorded),
 }

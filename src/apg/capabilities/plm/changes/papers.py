@@ -20,6 +20,7 @@ from apg.capabilities.plm.paper.sheets import (
 	Words,
 	words,
 )
+from apg.capabilities.plm.permissions import role_title
 from apg.kernel.database import load_json
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
@@ -224,7 +225,7 @@ def _moment(value: Any) -> str | None:
 def _fired(policy: Row) -> str:
 	meant = {
 		"warn": _("warns"),
-		"stage": _("asks {role} as well", role=policy["role"]),
+		"stage": _("asks {role} as well", role=role_title(policy["role"])),
 		"block": _("blocks"),
 	}
 	told = f"{meant[policy['effect']]}: {policy['expression']}"
@@ -377,7 +378,8 @@ def _signatures(change: Row, stages: Sequence[Row], names: Mapping[str, str]) ->
 				(
 					words(who, "strong" if stands else "muted"),
 					words(
-						f"{stage['name']} ({stage['role']})\n" + _("round {n}", n=stage["round"])
+						f"{stage['name']} ({role_title(stage['role'])})\n"
+						+ _("round {n}", n=stage["round"])
 					),
 					words(told),
 					words(when(one["decided_at"]) if one["decided_at"] else None),

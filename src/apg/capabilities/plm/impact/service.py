@@ -1,6 +1,7 @@
 """What is calculated for a change, kept, and compared with what was calculated before."""
 
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from sqlalchemy import func, select
@@ -167,6 +168,14 @@ def _text(value: Any) -> str | None:
 	return None if value is None else f"{value:f}"
 
 
+_KEPT = Decimal("0.000001")
+
+
+def _kept(value: Any) -> Any:
+	"""What the database makes of an amount; CO2e is calculated to more places than are kept."""
+	return value.quantize(_KEPT, ROUND_HALF_UP) if isinstance(value, Decimal) else value
+
+
 def _moved(before: Sequence[ImpactFigure], after: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 	"""End items whose difference is another one than at the run before."""
 	old = {(row.item_id, row.metric): row for row in before}
@@ -185,18 +194,18 @@ def _moved(before: Sequence[ImpactFigure], after: Sequence[dict[str, Any]]) -> l
 						"now": row["after_word"],
 					}
 				)
-		elif (was.delta, was.before) != (row["delta"], row["before"]):
+		elif (was.delta, was.before) != (_kept(row["delta"]), _kept(row["before"])):
 			found.append(
 				{
 					"item_id": row["item_id"],
 					"metric": row["metric"],
 					"unit": row["unit"],
 					"was": _text(was.delta),
-					"now": _text(row["delta"]),
+					"now": _text(_kept(row["delta"])),
 					**{
 						f"{side}_{when}": _text(value)
 						for side in ("before", "after")
-						for when, value in (("was", getattr(was, side)), ("now", row[side]))
+						for when, value in (("was", getattr(was, side)), ("now", _kept(row[side])))
 					},
 				}
 			)
@@ -213,7 +222,7 @@ SHOWN = (
 def _alike(before: Sequence[ImpactFigure], after: Sequence[dict[str, Any]]) -> bool:
 	"""Whether every figure says what it said."""
 	old = {(row.item_id, row.metric): [getattr(row, name) for name in SHOWN] for row in before}
-	new = {(row["item_id"], row["metric"]): [row[name] for name in SHOWN] for row in after}
+	new = {(row["item_id"], row["metric"]): [_kept(row[name]) for name in SHOWN] for row in after}
 	return old == new
 
 
