@@ -6,6 +6,7 @@ from apg.kernel.keys import RootKey
 
 LOGIN_ROLES = ("apg_app", "apg_worker", "apg_backup")
 SILENT_ROLES = ("apg_owner", "apg_search", "apg_system")
+SINCE = {"transaction_timeout": 170_000}  # which servers know it; older ones do without
 EXTENSIONS = ("pg_trgm", "btree_gin", "btree_gist", "unaccent")
 
 # role → (attributes, settings of its sessions)
@@ -19,6 +20,7 @@ ROLES: dict[str, tuple[str, dict[str, str]]] = {
 			"statement_timeout": "10s",
 			"lock_timeout": "3s",
 			"idle_in_transaction_session_timeout": "30s",
+			"transaction_timeout": "1min",
 		},
 	),
 	"apg_worker": (
@@ -27,6 +29,7 @@ ROLES: dict[str, tuple[str, dict[str, str]]] = {
 			"statement_timeout": "5min",
 			"lock_timeout": "3s",
 			"idle_in_transaction_session_timeout": "5min",
+			"transaction_timeout": "15min",
 		},
 	),
 	"apg_backup": ("login bypassrls", {"default_transaction_read_only": "on"}),
@@ -112,13 +115,15 @@ def ensure_roles(connection: Any, root: RootKey) -> None:
 
 	# Several databases of one server share its roles: one migration at a time may touch them.
 	connection.execute(text("select pg_advisory_xact_lock(7267, 1)"))
+	server = int(connection.scalar(text("show server_version_num")))
 	known = {row[0] for row in connection.execute(text("select rolname from pg_roles"))}
 	for role, (attributes, budget) in ROLES.items():
 		verb = "alter" if role in known else "create"
 		password = f" password '{role_password(root, role)}'" if role in LOGIN_ROLES else ""
 		connection.execute(text(f"{verb} role {role} {attributes}{password}"))
 		for name, value in budget.items():
-			connection.execute(text(f"alter role {role} set {name} = '{value}'"))
+			if server >= SINCE.get(name, 0):
+				connection.execute(text(f"alter role {role} set {name} = '{value}'"))
 	# The owner hands functions over to the roles that run them, but never acts as them.
 	connection.execute(text("grant apg_system, apg_search to apg_owner with inherit false"))
 	connection.execute(text("grant apg_owner to current_user"))

@@ -263,7 +263,7 @@ def _of_database(state: str, *, away: bool) -> AppError:
 		return errors.Unavailable(
 			_("Others are changing the same thing; try again."), retry_after=1, code="RETRY"
 		)
-	if state == "57014":
+	if state in ("57014", "25P03", "25P04"):  # a statement, a pause, a transaction
 		return errors.Unavailable(_("This took too long and was stopped."))
 	if state == "P0001":
 		# A rule that a trigger holds; the service should have refused it first, in better words.

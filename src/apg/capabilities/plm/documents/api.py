@@ -9,12 +9,13 @@ from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.documents import service
 from apg.capabilities.plm.documents.receiving import UPLOAD, download, pieces
 from apg.capabilities.plm.documents.schemas import DocumentIn, DocumentOut
+from apg.capabilities.plm.shared.document_kinds import DocumentKind
 from apg.kernel.file_kinds import MEDIA_TYPES
 from apg.kernel.texts import _
 from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import Ok, ok
-from apg.kernel.web.forms import checked
 from apg.kernel.web.guarded_route import Router, allow
+from apg.kernel.web.wire import Line
 from apg.kernel.work import Work
 
 router = Router(prefix="/products/{product_id}/documents", tags=["PLM documents"])
@@ -27,7 +28,6 @@ Product = Annotated[str, Field(max_length=100)]
 OfRevision = Annotated[
 	str | None, Query(max_length=40, description="label or id, also of an order's working revision")
 ]
-Text = Annotated[str | None, Form(max_length=200)]
 
 
 @router.get("", response_model=Ok[list[DocumentOut]], summary="List the documents of a revision")
@@ -42,14 +42,13 @@ async def attach_document(
 	product_id: Product,
 	work: Uploading,
 	file: Annotated[UploadFile, File(description="PDF, picture, STEP, table or text")],
-	kind: Text = None,
-	title: Text = None,
-	document_revision: Text = None,
+	kind: Annotated[DocumentKind, Form()] = DocumentKind.OTHER,
+	title: Annotated[Line, Form(max_length=200)] = "",
+	document_revision: Annotated[Line, Form(max_length=20)] = "",
 	revision: OfRevision = None,
 ) -> Response:
 	"""To the working revision of the product, or to the one of an order by `?revision=`."""
-	said = {"kind": kind, "title": title, "revision": document_revision}
-	given = checked(DocumentIn, {name: one for name, one in said.items() if one})
+	given = DocumentIn(kind=kind, title=title, revision=document_revision)
 	name = file.filename or "file"
 	made = await service.attach(work, product_id, pieces(file), name, given, revision)
 	shown = await service.read(work, product_id, made.id)

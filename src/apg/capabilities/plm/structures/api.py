@@ -37,6 +37,8 @@ from apg.kernel.web.guarded_route import Router, allow
 from apg.kernel.web.wire import Amount, Day, IdText
 from apg.kernel.work import Work
 
+WHOLE = 150  # ids of 42 bytes each, in an address of at most 8,192
+
 router = Router(prefix="/products/{product_id}", tags=["PLM structures"])
 Reading = Annotated[Work, allow(may.STRUCTURES_READ)]
 Updating = Annotated[Work, allow(may.STRUCTURES_UPDATE)]
@@ -66,7 +68,7 @@ class _Priced(_Chosen):
 class StructureQuery(_Priced):
 	depth: Annotated[int, Field(ge=1, le=50)] = 1
 	flat: bool = False
-	whole: Annotated[list[IdText], Field(max_length=200)] = Field(default_factory=list)
+	whole: Annotated[list[IdText], Field(max_length=WHOLE)] = Field(default_factory=list)
 	rollup: bool = False
 	limit: Annotated[int, Field(ge=1, le=20_000)] = 5_000
 
@@ -74,7 +76,7 @@ class StructureQuery(_Priced):
 class ExportQuery(_Priced):
 	depth: Annotated[int, Field(ge=1, le=50)] = 50
 	flat: bool = False
-	whole: Annotated[list[IdText], Field(max_length=200)] = Field(default_factory=list)
+	whole: Annotated[list[IdText], Field(max_length=WHOLE)] = Field(default_factory=list)
 	rollup: bool = False
 	format: Format = Format.CSV
 	raw: bool = Field(default=False, description="for machines: CSV without the guard of formulas")
