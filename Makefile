@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # More words for pytest, such as: make test ARGS="tests/kernel -x"
 ARGS ?=
+# What Python compiles is kept: several processes load the same modules, and tests start many more.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help run worker migrate doctor test soak test-pg16 lint check bench format lock clean prepare prepare-dev
@@ -25,15 +27,15 @@ doctor: prepare ## say what is wrong with this installation
 
 test: prepare-dev ## install what the tests need and run them all, but for the soak
 	@$(PYTHON) tools/bootstrap.py browser
-	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile $(ARGS)
 
 soak: prepare-dev ## the proofs that take minutes; APG_SEED=… repeats one
 	@$(PYTHON) tools/bootstrap.py browser
-	.venv/bin/python -m pytest -m soak $(ARGS)
+	$(PYTEST) -m soak $(ARGS)
 
 test-pg16: prepare-dev ## kernel, tables and migrations on PostgreSQL 16, the oldest that is served
 	APG_TEST_POSTGRES="$${APG_TEST_POSTGRES:-$$($(PYTHON) tools/older_postgres.py)}" \
-		.venv/bin/python -m pytest -n 2 --dist loadfile tests/kernel tests/every_table $(ARGS)
+		$(PYTEST) -n 2 --dist loadfile tests/kernel tests/every_table $(ARGS)
 
 lint: prepare-dev ## format, lint, types and imports, without tests
 	.venv/bin/ruff format --check .

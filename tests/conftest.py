@@ -1,5 +1,6 @@
 """PostgreSQL migrated once per state of the code, the app, and the three people of every test."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 
 from apg.app import composition, make_app, make_runtime
+from apg.cli.collector import rest_the_collector
 from apg.embedded import launcher
 from apg.embedded.binaries import inspect
 from apg.kernel.observe import configure_logging
@@ -21,6 +23,7 @@ from apg.kernel.work import Origin, Work
 from tests.distribution import InGroups
 from tests.people import People, Person, make_people
 
+rest_the_collector()
 configure_logging("ERROR")
 # No example fails for being slow: a busy machine is no property of the mathematics.
 settings.register_profile("apg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,6 +125,10 @@ async def work(app: FastAPI, alice: Person) -> AsyncIterator[Work]:
 	made = Work(app.state.runtime, alice.principal, "test", Origin("task"))
 	yield made
 	await made.close()
+
+
+def pytest_collection_finish() -> None:
+	gc.freeze()  # modules and tests stay: no collection looks at them any more
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
