@@ -32,7 +32,8 @@ class Column:
 
 def guarded(text: str) -> str:
 	"""The text with a leading ' if a spreadsheet would take it for a formula."""
-	return f"'{text}" if _RUNS.match(text) else text
+	# A letter or a digit in front, as nearly always, is no beginning of any.
+	return f"'{text}" if not text[:1].isalnum() and _RUNS.match(text) else text
 
 
 def plain(text: str) -> str:
@@ -57,6 +58,8 @@ def write_csv(
 
 
 def _csv_cell(value: Cell, raw: bool) -> str:
+	if value is None:
+		return ""
 	if isinstance(value, str):
 		return value if raw else guarded(value)
 	return _text(value)

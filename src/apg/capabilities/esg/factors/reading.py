@@ -1,13 +1,16 @@
 """The selects over both layers of factors; their labels are the wire's field names."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
 	ARRAY,
+	BindParameter,
 	Text,
 	and_,
 	any_,
+	bindparam,
 	case,
 	cast,
 	func,
@@ -46,9 +49,10 @@ def ids(values: Collection[str]) -> Any:
 	return any_(literal(list(values), ARRAY(id_type)))
 
 
-def texts(values: Collection[str]) -> Any:
+def texts(values: Collection[str] | BindParameter[Any]) -> Any:
 	"""`column == texts(…)`: any of them, as one parameter."""
-	return any_(literal(list(values), ARRAY(Text)))
+	given = values if isinstance(values, BindParameter) else literal(list(values), ARRAY(Text))
+	return any_(given)
 
 
 def _words(search: str) -> list[str]:
@@ -132,9 +136,9 @@ def versions(
 	factor_id: str | None = None,
 	version_ids: Collection[str] | None = None,
 	source_id: str | None = None,
-	codes: Collection[str] | None = None,
+	codes: Collection[str] | BindParameter[Any] | None = None,
 	under: str | None = None,
-	regions: Collection[str] | None = None,
+	regions: Collection[str] | BindParameter[Any] | None = None,
 	unit: str | None = None,
 	search: str | None = None,
 	layer: str | None = None,
@@ -197,6 +201,14 @@ def versions(
 		else_=literal("linted", Text),
 	)
 	return select(*both.c, state.label("state")).subquery("v")
+
+
+@cache
+def approved() -> Any:
+	"""The approved versions for `codes` and `regions`; built once, it is asked with every roll-up."""
+	codes, regions = (bindparam(name, type_=ARRAY(Text)) for name in ("codes", "regions"))
+	found = versions(codes=codes, regions=regions)
+	return select(found).where(found.c.state == "approved")
 
 
 WIRE = (

@@ -44,8 +44,8 @@ async def choose(work: Work, wanted: Sequence[FactorWanted]) -> list[Chosen | No
 		return []
 	await work.flush()
 	codes, regions, pinned = asked_for(wanted)
-	found = reading.versions(codes=codes, regions=regions)
-	rows = (await work.execute(select(found).where(found.c.state == "approved"))).all()
+	given = {"codes": list(codes), "regions": list(regions)}
+	rows = (await work.execute(reading.approved(), given)).all()
 	candidates = [Candidate(_factor(row), row.created_at) for row in rows]
 	if missing := pinned - {one.factor.version_id for one in candidates}:
 		held = reading.versions(version_ids=missing)

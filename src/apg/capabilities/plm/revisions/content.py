@@ -11,7 +11,7 @@ from apg.capabilities.plm.documents.carrying import contents_of
 from apg.capabilities.plm.products.models import Revision
 from apg.capabilities.plm.shared.content_hash import content_hash
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
-from apg.capabilities.plm.structures.plain_sql import fetched
+from apg.capabilities.plm.structures.plain_sql import fetched, named
 from apg.kernel.rows import ids
 from apg.kernel.work import Work
 
@@ -39,7 +39,7 @@ async def hashes_of(work: Work, revisions: Sequence[Revision]) -> dict[str, str]
 		part = ordered[start : start + CHUNK]
 		wanted = [revision.id for revision in part]
 		lines: dict[str, list[Any]] = {}
-		for row in await fetched(work, _LINES, wanted):
+		for row in await named(work, _LINES, wanted):
 			lines.setdefault(row.parent_revision_id, []).append(row)
 		substitutes = await _substitutes(work, wanted)
 		for revision in part:

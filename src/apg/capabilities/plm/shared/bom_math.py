@@ -157,6 +157,10 @@ class RollUp:
 			del self._amounts[next(iter(self._amounts))]
 		return amounts
 
+	def learns(self, root: str, stopped: BoolArray | None, amounts: FloatArray) -> None:
+		"""Takes over how much of each node (n,) one root takes, where descent ends at `stopped`."""
+		self._amounts[root, ""] = stopped, amounts
+
 	def _gaps(
 		self, amounts: FloatArray, lacking: IntArray, lines: IntArray, parents: IntArray
 	) -> Iterator[Gap]:
@@ -244,7 +248,8 @@ _MOST_AMOUNTS = 4
 
 def _equal(one: BoolArray | None, other: BoolArray | None) -> bool:
 	if one is None or other is None:
-		return one is other
+		held = other if one is None else one
+		return held is None or not bool(held.any())
 	return bool(np.array_equal(one, other))
 
 

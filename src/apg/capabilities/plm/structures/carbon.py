@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import Any
 
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
@@ -113,11 +114,7 @@ async def carbon_of(
 	if not port.shown(work):
 		return None
 	structure = snapshot.structure
-	nodes = (
-		np.arange(structure.node_count)
-		if root is None
-		else structure.descendants(structure.indexes([root]))
-	)
+	nodes = np.arange(structure.node_count) if root is None else snapshot.below(root)
 	n = structure.node_count
 	values, known = np.zeros(n), np.zeros(n, np.bool_)
 	stops, required, estimated = (np.zeros(n, np.bool_) for _ in range(3))
@@ -181,15 +178,14 @@ async def _by_material(
 	"""Mass times material for every leaf, in columns; fills values, known and estimated."""
 	structure = snapshot.structure
 	hashes, noted = await _materials(work, snapshot)
-	codes, of_node = distinct(hashes)
+	codes, of_node = _coded(snapshot, hashes)
 	names = await _names(work, snapshot, codes)
 	found = await port.per_kilogram(work, set(names.values()), on=day)
 	rates = tuple(
 		found.get(name, NoCarbon("material_unknown", name))
 		for name in (names.get(int(code), "") for code in codes)
 	)
-	has = hashes != 0
-	of_node = np.where(has, of_node, -1)
+	has = of_node >= 0
 	each = np.array([float(one.total) if isinstance(one, Carbon) else np.nan for one in rates])
 	guessed = np.array([isinstance(one, Carbon) and one.estimated for one in rates], np.bool_)
 	per_kilogram = np.where(has, each[of_node], np.nan) if each.size else np.full(has.size, np.nan)
@@ -200,6 +196,16 @@ async def _by_material(
 		marked = has & (guessed[of_node] | noted)
 		estimated |= usable & marked
 	return ByMaterial(of_node, rates, masses)
+
+
+def _coded(snapshot: Snapshot, hashes: IntArray) -> tuple[IntArray, IntArray]:
+	"""The distinct materials, and the place of each node's one, -1 for none; kept while they stand."""
+	held: Any = snapshot.derived.get("material_codes")
+	if held is None or held[0] is not hashes:
+		codes, of_node = distinct(hashes)
+		held = (hashes, codes, np.where(hashes != 0, of_node, -1))
+		snapshot.derived["material_codes"] = held
+	return held[1], held[2]
 
 
 async def _materials(work: Work, snapshot: Snapshot) -> tuple[IntArray, BoolArray]:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from apg.capabilities.plm.shared.designators import format_designators
@@ -94,7 +95,12 @@ def _table(head: HeadRow, tree: Tree, flat: bool) -> tuple[list[Column], list[Se
 
 def _plain(value: Any) -> Cell:
 	"""Numbers without trailing zeros, so that a file says 2 and not 2.000000."""
-	return Decimal(amount_text(value)) if isinstance(value, Decimal) else value
+	return _trimmed(value) if isinstance(value, Decimal) else value
+
+
+@lru_cache(8_192)
+def _trimmed(value: Decimal) -> Decimal:
+	return Decimal(amount_text(value))
 
 
 def _figures(row: Row, names: Sequence[str]) -> list[Cell]:
@@ -115,10 +121,10 @@ def _root_cells(head: HeadRow) -> Sequence[Cell]:
 def _tree_cells(row: Row) -> Sequence[Cell]:
 	names = ("level", "find_number", "product_number", "product_name", "revision", "product_type")
 	return [
-		*(row[name] for name in names),
+		*[row[name] for name in names],
 		_plain(row["quantity"]),
 		row["unit"],
-		format_designators(row["designators"]),
+		format_designators(row["designators"]) if row["designators"] else "",
 		_plain(row["attrition"] * 100) if row["attrition"] else None,
 		row["note"],
 		row["quantity_kind"],

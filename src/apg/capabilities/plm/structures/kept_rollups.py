@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-	"""The prices of k items, what they were chosen for, and who has any, whatever the quantity."""
+	"""The prices of k items, what they were chosen for, and who has any, whatever the quantity.
+
+	`exploded`: where descent ended when that was found, and the amounts of the nodes in one root.
+	"""
 
 	prices: Prices
 	demanded: FloatArray  # (k,)
 	has_price: BoolArray  # (k,)
+	exploded: tuple[BoolArray, FloatArray] | None = None  # (n,) each
 
 
 @dataclass(frozen=True, slots=True, eq=False)

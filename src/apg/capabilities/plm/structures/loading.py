@@ -236,18 +236,18 @@ _ITEMS = f"""
 """  # noqa: S608
 _ITEM_COLUMNS = {"id": "uuid", "key": "int8", "current": "int8", "base": "int8", "type": "int8"}
 _REVISIONS = f"""
-	select r.id, {_key("r.id")}, {_key("r.item_id")}, hashtextextended(r.state, 0), r.ordinal, {MASS}
-	from plm_revisions r
+	select r.id, {_key("r.id")}, {_key("r.item_id")}, {MASS}{{chosen_by}} from plm_revisions r
 """  # noqa: S608
 _REVISION_COLUMNS = {
 	"id": "uuid",
 	"key": "int8",
 	"item": "int8",
-	"state": "int8",
-	"ordinal": "int4",
 	"mass": "int8",
 	"mass_unit": "int8",
 }
+# What a rule other than the default chooses by.
+_CHOSEN_BY = ", hashtextextended(r.state, 0), r.ordinal"
+_CHOSEN_BY_COLUMNS = {"state": "int8", "ordinal": "int4"}
 
 
 async def load_whole(work: Work, root: str | None, rule: AnyRule, view: View) -> Columns:
@@ -258,7 +258,12 @@ async def load_whole(work: Work, root: str | None, rule: AnyRule, view: View) ->
 	"""
 	loop = asyncio.get_running_loop()
 	items = await fixed_rows(work, _ITEMS, _ITEM_COLUMNS)
-	revisions = await fixed_rows(work, _REVISIONS, _REVISION_COLUMNS)
+	plainly = rule is Rule.DEFAULT
+	revisions = await fixed_rows(
+		work,
+		_REVISIONS.format(chosen_by="" if plainly else _CHOSEN_BY),
+		_REVISION_COLUMNS if plainly else {**_REVISION_COLUMNS, **_CHOSEN_BY_COLUMNS},
+	)
 	codes = await _codes(work)
 	making = THREADS.submit(_Nodes, items, revisions, codes, rule, root)
 	special = await fixed_rows(work, _SPECIAL, _SPECIAL_COLUMNS, str(view))

@@ -38,9 +38,13 @@ if TYPE_CHECKING:
 FEW_ITEMS = 5_000
 """More items than this are priced from all costs of the tenant: a scan is then cheaper."""
 
+# Most prices are of nobody in particular and for one piece; a sum of NUMERIC costs as much as the row.
 _COSTS = """
 	select c.item_id, (case c.kind when 'manual' then 0 when 'internal' then 1 else 2 end)::int2,
-		hashtextextended(c.supplier || chr(31) || c.sku, 0), c.valid_from, (c.quantity_break * 1000000)::int8,
+		case when c.supplier = '' and c.sku = '' then 0
+			else hashtextextended(c.supplier || chr(31) || c.sku, 0) end,
+		c.valid_from,
+		case when c.quantity_break = 1 then 1000000 else (c.quantity_break * 1000000)::int8 end,
 		(c.amount * 1000000)::int8, c.currency
 	from plm_item_costs c
 """
@@ -134,13 +138,8 @@ class PriceLists:
 			row = self._break_of_each_list(quantity)
 			ratio = np.array([np.nan if each is None else float(each) for each in factor])
 			price = self.amount[row] / MICRO * ratio[self.code[row]]
-			# Best list last: unknown rate, then higher price, then worse rank are overwritten.
-			lists = self.item[row]
-			best_rank = np.full(self.count, 99, np.int64)
-			np.minimum.at(best_rank, lists, self.rank[row])
-			usable = np.flatnonzero((self.rank[row] == best_rank[lists]) & ~np.isnan(price))
-			order = usable[np.lexsort((np.arange(usable.size)[::-1], -price[usable]))]
-			target = lists[order]
+			order = self._best(row, price)
+			target = self.item[row[order]]
 			values[target] = price[order]
 			amount[target], taken_code[target] = self.amount[row[order]], self.code[row[order]]
 			known[target] = True
@@ -162,8 +161,21 @@ class PriceLists:
 			self.rates,
 		)
 
+	def _best(self, row: IntArray, price: FloatArray) -> IntArray:
+		"""The usable lists, of each item the best one last: what is assigned by it holds the best."""
+		item, known = self.item[row], ~np.isnan(price)
+		if int(np.bincount(item).max()) == 1:
+			return np.flatnonzero(known)
+		# A worse rank is left out, a higher price is overwritten.
+		best_rank = np.full(self.count, 99, np.int64)
+		np.minimum.at(best_rank, item, self.rank[row])
+		usable = np.flatnonzero((self.rank[row] == best_rank[item]) & known)
+		return usable[np.lexsort((np.arange(usable.size)[::-1], -price[usable]))]
+
 	def _break_of_each_list(self, quantity: FloatArray) -> IntArray:
 		"""The row of the highest break not above the quantity, else of the lowest one."""
+		if self.first.size == self.item.size:
+			return self.first
 		# A quantity summed in floats may lie a hair below the break it equals.
 		needed = np.floor(quantity * MICRO * (1 + 1e-12) + 0.5)
 		reached = self.least <= needed[self.item]
@@ -215,14 +227,21 @@ class Costs:
 
 
 async def price_lists(
-	work: Work, items: npt.NDArray[np.uint64], costs: Costs, *, currency: str, day: date
+	work: Work,
+	items: npt.NDArray[np.uint64],
+	costs: Costs,
+	*,
+	currency: str,
+	day: date,
+	places: Places | None = None,
 ) -> PriceLists:
-	"""The lists of these items (k distinct ids in words) and the rates of the day."""
+	"""The lists of these items (k distinct ids in words) and the rates of the day; `places` finds the
+	items, for whoever has it."""
 	count = items.shape[0]
 	rows = await costs.of(items)
-	place = Places(items)
-	item = place.of(words(rows["item"]))
-	rows, item = rows[item >= 0], item[item >= 0]
+	item = (places or Places(items)).of(words(rows["item"]))
+	if bool((item < 0).any()):
+		rows, item = rows[item >= 0], item[item >= 0]
 	codes, code = _currencies(rows["currency"])
 	rates = await work.port(ExchangeRates).rates_on(work, day, {*codes, currency})
 	return _arranged(rows, item, code, count, currency, day, codes, rates)
@@ -249,7 +268,8 @@ def _arranged(
 	has_any = np.zeros(count, np.bool_)
 	has_any[item] = True
 	begun = whole(rows["day"]) <= day.toordinal() - EPOCH_OF_DATES
-	rows, item, code = rows[begun], item[begun], code[begun]
+	if not bool(begun.all()):
+		rows, item, code = rows[begun], item[begun], code[begun]
 	has_valid = np.zeros(count, np.bool_)
 	has_valid[item] = True
 	rank, least = whole(rows["rank"]), whole(rows["least"])

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from apg.capabilities.plm.products.models import Item, Revision
 from apg.capabilities.plm.shared.lifecycle import TERMINAL_PHASES
 from apg.capabilities.plm.structures.models import Line, LineSubstitute
-from apg.capabilities.plm.structures.plain_sql import mapped
+from apg.capabilities.plm.structures.plain_sql import fetched, mapped
 from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View, pick_of, source_of
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import NotFound
@@ -214,8 +214,9 @@ _HEAD = """
 	order by r.state = 'cancelled', r.ordinal desc limit 1
 """
 
+# Ids once as text and read by index; the name of the current revision only where none stands.
 _ROWS = """
-	select l.parent_revision_id::text, l.id::text as line_id, l.line_uid::text, l.find_number,
+	select l.line_uid::text, l.parent_revision_id::text, l.find_number,
 		l.child_item_id::text as product_id, i.number as product_number,
 		coalesce(r.name, s.name) as product_name, i.product_type, i.lifecycle_phase,
 		case when i.is_deleted then 'deleted' when i.is_active then 'active' else 'inactive' end
@@ -223,38 +224,64 @@ _ROWS = """
 		coalesce(stands.id, i.id)::text as revision_id, r.label as revision,
 		r.state as revision_state, {pinned} as pinned,
 		l.quantity, l.quantity_kind, l.unit, i.unit_of_measure as base_unit, l.attrition,
-		l.setup_quantity, l.rounding_multiple, l.designators, l.note,
-		l.is_optional, l.is_consumable, l.allow_variants,
-		{substitute_count} as substitute_count,
-		exists (select from {lines} x where x.parent_revision_id = stands.id and x.view = $2)
-			as has_children
+		l.setup_quantity, l.rounding_multiple, nullif(l.designators, '[]') as designators, l.note,
+		l.is_optional, l.is_consumable, {substitute_count} as substitute_count,
+		{has_children} as has_children, l.id::text as line_id, l.allow_variants
 	from {lines} l join {items} i on i.id = l.child_item_id
 	cross join lateral (select coalesce(l.child_revision_id, {pick}) as id offset 0) stands
 	left join lateral (
 		select r.name, r.label, r.state from {revisions} r where r.id = stands.id offset 0
 	) r on true
 	left join lateral (
-		select s.name from {revisions} s where s.id = i.current_revision_id offset 0
+		select s.name from {revisions} s where r.name is null and s.id = i.current_revision_id offset 0
 	) s on true
 	where l.parent_revision_id = any($1::uuid[]) and l.view = $2
 	order by l.parent_revision_id, l.find_number, l.line_uid
+"""
+_HAS_CHILDREN = """exists (
+	select from {lines} x where x.parent_revision_id = stands.id and x.view = $2
+)"""
+_WITH_LINES = """
+	select u.id::text from unnest($1::uuid[]) u (id)
+	where exists (select from {lines} x where x.parent_revision_id = u.id and x.view = $2)
 """
 Row = dict[str, Any]
 
 
 @lru_cache(256)
-def _rows(rule: AnyRule) -> str:
-	return _ROWS.format(pick=pick_of(rule), **asdict(source_of(rule)))
+def _rows(rule: AnyRule, children: bool) -> str:
+	source = asdict(source_of(rule))
+	told = _HAS_CHILDREN.format(**source) if children else "null::boolean"
+	return _ROWS.format(pick=pick_of(rule), has_children=told, **source)
 
 
 async def rows_below(
-	work: Work, revisions: Collection[str], rule: AnyRule, view: View
+	work: Work,
+	revisions: Collection[str],
+	rule: AnyRule,
+	view: View,
+	*,
+	children: bool = True,
 ) -> dict[str, list[Row]]:
-	"""The lines of several revisions at once, with the children a rule resolves them to."""
+	"""The lines of several revisions at once, with the children a rule resolves them to.
+
+	`has_children` is left empty for whoever reads the next level anyhow.
+	"""
 	by_parent: dict[str, list[Row]] = {}
-	for row in await mapped(work, _rows(rule), sorted(revisions), str(view)):
+	for row in await mapped(work, _rows(rule, children), sorted(revisions), str(view)):
+		row["designators"] = row["designators"] or []
 		by_parent.setdefault(row["parent_revision_id"], []).append(row)
 	return by_parent
+
+
+async def with_lines(
+	work: Work, revisions: Collection[str], rule: AnyRule, view: View
+) -> frozenset[str]:
+	"""Those of the revisions that have lines."""
+	if not revisions:
+		return frozenset()
+	query = _WITH_LINES.format(lines=source_of(rule).lines)
+	return frozenset(row[0] for row in await fetched(work, query, sorted(revisions), str(view)))
 
 
 # An expression is no condition of an index under a policy, a column is: hence `k`.
@@ -267,9 +294,9 @@ _FACTS = """
 	left join lateral (select r.* from {revisions} r where r.id = u.id offset 0) r on true
 	cross join lateral (select coalesce(r.item_id, u.id) as item offset 0) k
 	cross join lateral (select i.* from {items} i where i.id = k.item offset 0) i
-	cross join lateral (
-		select s.name from {revisions} s where s.id = i.current_revision_id offset 0
-	) s
+	left join lateral (
+		select s.name from {revisions} s where r.name is null and s.id = i.current_revision_id offset 0
+	) s on true
 """
 
 

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from apg.capabilities.plm.shared.bom_exact import quantise
-from apg.capabilities.plm.shared.bom_math import Gap, GapReason, RollUp, roll_up
+from apg.capabilities.plm.shared.bom_math import Gap, GapReason, Report, RollUp, roll_up
 from apg.capabilities.plm.shared.explosion import explode
 from apg.capabilities.plm.shared.figures import Figures
 from apg.capabilities.plm.shared.levels import BoolArray, FloatArray, IntArray
@@ -62,6 +62,23 @@ class Lack(StrEnum):
 _ANY = {COST: str(Lack.NO_PRICE), MASS: str(Lack.NO_MASS), CO2E: "unknown_revision"}
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+	"""A total with its gaps (why, and how much is needed) and largest contributions (item, quantity,
+	figure of one, value, the same as a float)."""
+
+	report: Report
+	unit_total: Decimal | None
+	total: Decimal | None
+	gaps: list[tuple[Gap, str, Decimal | None]]
+	contributions: list[tuple[str, Decimal, Decimal | None, Decimal, float]]
+
+	def named(self) -> set[str]:
+		"""The nodes it speaks of."""
+		gaps = {name for gap, *_more in self.gaps for name in (gap.item, gap.parent) if name}
+		return gaps | {item for item, *_more in self.contributions}
+
+
 @dataclass(frozen=True, eq=False)
 class RolledUp:
 	"""The totals of one root in a context: quantity, lot, currency and day."""
@@ -78,8 +95,7 @@ class RolledUp:
 	@cached_property
 	def below(self) -> IntArray:
 		"""The root and all that it contains, ascending."""
-		structure = self.snapshot.structure
-		return structure.descendants(np.array([structure.index(self.root)]))
+		return self.snapshot.below(self.root)
 
 	@cached_property
 	def line_count(self) -> int:
@@ -121,6 +137,56 @@ class RolledUp:
 			return walk.totals(figures.exact, figures.stopped)[node] * times
 
 		return quantise(value, min(DIGITS[name], digits), precisely)
+
+	def told(self, name: str, limit: int, most: int) -> Told:
+		"""What an answer says of a quantity, at most `limit` gaps and `most` contributions; worked out
+		once."""
+		asked = (name, limit, most)
+		if asked not in self._told:
+			self._told[asked] = self._tell(name, limit, most)
+		return self._told[asked]
+
+	def _tell(self, name: str, limit: int, most: int) -> Told:
+		times, node = Fraction(self.quantity), self.node_of(self.root)
+		report = self.rolled.report(self.root, name, amount=float(times), limit=limit)
+		largest = self.rolled.contributions(self.root, name, amount=float(times), limit=most)
+		return Told(
+			report,
+			self.total(name, node),
+			self.total(name, node, times),
+			[(gap, self.lack_of(name, gap), _quantity(gap.amount)) for gap in report.gaps],
+			[
+				(
+					each.item,
+					exact.quantity_of(each.amount),
+					self.own(name, self.node_of(each.item)),
+					exact.decimal_of(Fraction(each.value), DIGITS[name]),
+					each.value,
+				)
+				for each in largest
+			],
+		)
+
+	@cached_property
+	def _told(self) -> dict[tuple[str, int, int], Told]:
+		return {}
+
+	def like(self, before: RolledUp) -> None:
+		"""Keeps what `before`, of the same structure and question, worked out of what is the same here."""
+		old, new = before.__dict__, self.__dict__
+		new.update({name: old[name] for name in _OF_STRUCTURE if name in old})
+		same = {
+			MASS: self.masses is before.masses,
+			CO2E: self.carbon is before.carbon,
+			COST: self.prices is before.prices,
+		}
+		self._told.update(
+			{
+				asked: told
+				for asked, told in before._told.items()
+				if same[asked[0]] and self.rolled[asked[0]] is before.rolled[asked[0]]
+			}
+		)
 
 	def own(self, name: str, node: int) -> Decimal | None:
 		"""What is recorded for the item itself: a unit price, a mass in kg, or its own kg CO2e."""
@@ -179,6 +245,10 @@ class RolledUp:
 		return self._places[revision_id]
 
 	@cached_property
+	def _unknown(self) -> frozenset[int]:
+		return frozenset(self.snapshot.structure.unknown.tolist())
+
+	@cached_property
 	def _places(self) -> dict[str, int]:
 		return {}
 
@@ -193,11 +263,11 @@ class RolledUp:
 	def lack_of(self, name: str, gap: Gap) -> str:
 		"""The reason behind a gap of a report."""
 		structure = self.snapshot.structure
-		node = structure.index(gap.item)
+		node = self.node_of(gap.item)
 		if gap.reason is GapReason.NO_FIGURE or gap.parent is None:
 			return self.lack(name, node) or _ANY[name]
-		unknown = set(structure.unknown.tolist())
-		for line in structure.line_range(structure.index(gap.parent)):
+		unknown = self._unknown
+		for line in structure.line_range(self.node_of(gap.parent)):
 			if int(structure.child[line]) == node and line in unknown:
 				if self.snapshot.unconvertible[line]:
 					return Lack.UNIT
@@ -206,7 +276,11 @@ class RolledUp:
 		return Lack.NO_QUANTITY
 
 
-_OF_STRUCTURE = ("below", "line_count", "_places")
+def _quantity(amount: float | None) -> Decimal | None:
+	return None if amount is None else exact.quantity_of(amount)
+
+
+_OF_STRUCTURE = ("below", "line_count", "_places", "_unknown")
 
 
 async def roll_up_product(
@@ -263,7 +337,14 @@ async def roll_up_product(
 		if kept is not None and kept.offer is not None and np.array_equal(ends, kept.ends):
 			offer = await followed(work, kept, kept.offer)
 		if offer is None:
-			lists = await price_lists(work, snapshot.item_words, costs, currency=currency, day=day)
+			lists = await price_lists(
+				work,
+				snapshot.item_words,
+				costs,
+				currency=currency,
+				day=day,
+				places=snapshot.places,
+			)
 			chosen = partial(_choose, snapshot, lists, root, quantity, lot, ends)
 			offer = await aside(chosen, structure.line_count)
 		prices = offer.prices
@@ -280,11 +361,11 @@ async def roll_up_product(
 	elif before is not None and before.rolled.figures.keys() == figures.keys():
 		rolled = await aside(partial(before.rolled.with_figures, figures), structure.line_count)
 		found = RolledUp(snapshot, root, quantity, lot, rolled, masses, prices, carbon)
-		found.__dict__.update(
-			{name: before.__dict__[name] for name in _OF_STRUCTURE if name in before.__dict__}
-		)
+		found.like(before)
 	else:
 		rolled = await aside(partial(roll_up, structure, figures, lots=lot), structure.line_count)
+		if offer is not None and offer.exploded is not None:
+			rolled.learns(root, *offer.exploded)
 		found = RolledUp(snapshot, root, quantity, lot, rolled, masses, prices, carbon)
 	if not mark.own:
 		cache.keep(key, KeptRollUp(mark, found, ends, offer, monotonic()))
@@ -300,25 +381,21 @@ def _choose(
 	ends: BoolArray,
 ) -> Offer:
 	has_price = lists.has_price()
-	amounts = demand(snapshot, has_price, root, quantity, lot, ends)
-	return Offer(lists.choose(amounts), amounts, has_price)
+	stops = ends & has_price[snapshot.item]
+	needed = explode(snapshot.structure, root, lots=lot, stops=stops).amounts
+	amounts = demand(snapshot, has_price, needed, quantity)
+	return Offer(lists.choose(amounts), amounts, has_price, (stops, needed))
 
 
 def demand(
-	snapshot: Snapshot,
-	has_price: BoolArray,
-	root: str,
-	quantity: Decimal,
-	lot: int,
-	ends: BoolArray,
+	snapshot: Snapshot, has_price: BoolArray, needed: FloatArray, quantity: Decimal
 ) -> FloatArray:
 	"""How much of each item is bought for so many of the root, all its places and revisions together.
 
-	Nothing is needed below what is bought as a whole.
+	`needed` (n,) are the amounts of the nodes in one root; nothing below what is bought as a whole.
 	"""
-	stops = ends & has_price[snapshot.item]
-	amounts = explode(snapshot.structure, root, float(quantity), lots=lot, stops=stops).amounts
-	return np.bincount(snapshot.item, amounts, has_price.size).astype(np.float64, copy=False)
+	found = np.bincount(snapshot.item, needed * float(quantity), has_price.size)
+	return found.astype(np.float64, copy=False)
 
 
 def _exact_prices(snapshot: Snapshot, prices: Prices) -> Callable[[int], Fraction]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 	import numpy.typing as npt
 
 TRUSTED_SECONDS = 3_600.0
+MOST_BELOW = 8
 
 
 class StructureCycle(Conflict):
@@ -106,6 +107,15 @@ class Snapshot:
 			numerator=structure.numerator[lines],
 			denominator=structure.denominator[lines],
 		)
+
+	def below(self, root: str) -> IntArray:
+		"""The root and all that it contains, ascending; kept while the structure stands."""
+		held: OrderedDict[str, IntArray] = self.derived.setdefault("below", OrderedDict())
+		if root not in held:
+			held[root] = self.structure.descendants(np.array([self.structure.index(root)]))
+			if len(held) > MOST_BELOW:
+				held.popitem(last=False)
+		return held[root]
 
 	def item_of(self, node: int) -> str:
 		return bytes(as_text(self.item_words[self.item[node] :][:1])[0]).decode()

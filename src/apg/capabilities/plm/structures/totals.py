@@ -6,10 +6,10 @@ from typing import Any
 
 from apg.capabilities.plm.shared.bom_math import Gap
 from apg.capabilities.plm.structures import exact
-from apg.capabilities.plm.structures.carbon import CO2E, UNIT
+from apg.capabilities.plm.structures.carbon import CO2E, UNIT, NodeCarbon
 from apg.capabilities.plm.structures.masses import KILOGRAM
 from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of
-from apg.capabilities.plm.structures.rollup import COST, DIGITS, MASS, Lack, RolledUp
+from apg.capabilities.plm.structures.rollup import COST, MASS, Lack, RolledUp, Told
 from apg.capabilities.plm.structures.tree import Asked, rolled_up
 from apg.kernel.stamps import utc_now
 from apg.kernel.texts import _
@@ -50,8 +50,10 @@ async def summary(
 	work: Work, head: HeadRow, asked: Asked, rolled: RolledUp, *, limit: int
 ) -> dict[str, Any]:
 	"""The same for a roll-up that was made already."""
-	structure = rolled.snapshot.structure
 	below = rolled.below
+	told = {name: rolled.told(name, limit, LARGEST_CONTRIBUTIONS) for name in rolled.rolled.figures}
+	named = set[str]().union(*(each.named() for each in told.values()))
+	facts = await facts_of(work, sorted(named), rolled.snapshot.rule)
 	whole: dict[str, Any] = {
 		"product": head.wire(),
 		**asked.wire(),
@@ -61,18 +63,18 @@ async def summary(
 		if rolled.snapshot.root
 		else None,
 		"cost": None,
-		"mass": await _total(work, rolled, MASS, KILOGRAM, limit),
+		"mass": _total(rolled, MASS, KILOGRAM, told[MASS], facts),
 		"co2e": None,
 	}
 	if rolled.carbon is not None:
-		node = structure.index(rolled.root)
-		whole["co2e"] = await _total(work, rolled, CO2E, UNIT, limit) | {
+		node = rolled.node_of(rolled.root)
+		whole["co2e"] = _total(rolled, CO2E, UNIT, told[CO2E], facts) | {
 			"estimated": bool(rolled.carbon.estimated[node]),
 			"day": asked.day or utc_now().date(),
 			"page": rolled.carbon.port.page(head.product_id),
 		}
 	if rolled.prices is not None:
-		cost = await _total(work, rolled, COST, rolled.prices.currency, limit)
+		cost = _total(rolled, COST, rolled.prices.currency, told[COST], facts)
 		cost |= {
 			"currency": rolled.prices.currency,
 			"day": rolled.prices.day,
@@ -94,37 +96,32 @@ async def summary(
 	return whole
 
 
-async def _total(work: Work, rolled: RolledUp, name: str, unit: str, limit: int) -> dict[str, Any]:
-	structure, times = rolled.snapshot.structure, Fraction(rolled.quantity)
-	node = structure.index(rolled.root)
-	report = rolled.rolled.report(rolled.root, name, amount=float(times), limit=limit)
-	most = rolled.rolled.contributions(
-		rolled.root, name, amount=float(times), limit=LARGEST_CONTRIBUTIONS
-	)
-	known = {gap.item for gap in report.gaps} | {gap.parent for gap in report.gaps if gap.parent}
-	facts = await facts_of(work, sorted(known | {each.item for each in most}), rolled.snapshot.rule)
-	total = rolled.total(name, node, times)
+def _total(
+	rolled: RolledUp, name: str, unit: str, told: Told, facts: dict[str, Row]
+) -> dict[str, Any]:
+	report, total = told.report, told.total
+	words: dict[Any, tuple[str, str | None]] = {}
 	return {
 		"unit": unit,
-		"unit_total": rolled.total(name, node),
+		"unit_total": told.unit_total,
 		"total": total,
 		"complete": report.complete,
 		"coverage": _share(report.coverage),
 		"item_coverage": _share(report.item_coverage),
 		"needed": report.items_needed,
 		"missing_count": report.gap_count,
-		"missing": [_missing(rolled, name, gap, facts) for gap in report.gaps],
-		"recorded": rolled.own(name, node),
+		"missing": [_missing(rolled, name, *gap, facts, words) for gap in told.gaps],
+		"recorded": rolled.own(name, rolled.node_of(rolled.root)),
 		"contributions": [
 			{
-				**_named(facts[each.item]),
-				"quantity": exact.quantity_of(each.amount),
-				"unit": facts[each.item]["unit_of_measure"],
-				"each": rolled.own(name, structure.index(each.item)),
-				"value": exact.decimal_of(Fraction(each.value), DIGITS[name]),
-				"share": _share(each.value / float(total)) if total else None,
+				**_named(facts[item]),
+				"quantity": quantity,
+				"unit": facts[item]["unit_of_measure"],
+				"each": each,
+				"value": value,
+				"share": _share(plain / float(total)) if total else None,
 			}
-			for each in most
+			for item, quantity, each, value, plain in told.contributions
 		],
 	}
 
@@ -137,20 +134,40 @@ def _named(facts: Row) -> dict[str, Any]:
 	return {name: facts[name] for name in ("product_id", "product_number", "product_name")}
 
 
-def _missing(rolled: RolledUp, name: str, gap: Gap, facts: dict[str, Row]) -> dict[str, Any]:
-	lack = rolled.lack_of(name, gap)
+def _missing(
+	rolled: RolledUp,
+	name: str,
+	gap: Gap,
+	lack: str,
+	amount: Decimal | None,
+	facts: dict[str, Row],
+	words: dict[Any, tuple[str, str | None]],
+) -> dict[str, Any]:
 	own = facts[gap.item]
-	node = rolled.snapshot.structure.index(gap.item)
 	of_carbon = rolled.carbon if name == CO2E and rolled.carbon and gap.parent is None else None
+	said: Any = of_carbon.missing(rolled.node_of(gap.item)) if of_carbon else lack
+	if said not in words:  # the same few reasons, over and over
+		words[said] = _words(rolled, gap, lack, of_carbon)
+	message, remedy = words[said]
 	parent = facts.get(gap.parent or "")
 	return {
 		**_named(own),
 		"revision": own["revision"],
-		"quantity": None if gap.amount is None else exact.quantity_of(gap.amount),
+		"quantity": amount,
 		"unit": own["unit_of_measure"],
-		"reason": str(lack),
-		"message": of_carbon.text(node) if of_carbon else lack_text(Lack(lack)),
+		"reason": lack,
+		"message": message,
 		"parent_product_id": parent["product_id"] if parent else None,
 		"parent_product_number": parent["product_number"] if parent else None,
-		"remedy": (of_carbon.remedy(node) if of_carbon else "") or None,
+		"remedy": remedy,
 	}
+
+
+def _words(
+	rolled: RolledUp, gap: Gap, lack: str, of_carbon: NodeCarbon | None
+) -> tuple[str, str | None]:
+	"""Why there is no figure, and the page that mends it."""
+	if of_carbon is None:
+		return lack_text(Lack(lack)), None
+	node = rolled.node_of(gap.item)
+	return of_carbon.text(node), of_carbon.remedy(node) or None

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any
 
 from apg.capabilities.plm.shared.explosion import explode, flatten
 from apg.capabilities.plm.shared.lines import QuantityKind, required_quantity
 from apg.capabilities.plm.structures import exact
 from apg.capabilities.plm.structures.prices import Costs
-from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of, rows_below
+from apg.capabilities.plm.structures.reading import HeadRow, Row, facts_of, rows_below, with_lines
 from apg.capabilities.plm.structures.rollup import RolledUp, roll_up_product
 from apg.capabilities.plm.structures.rules import AnyRule, Demand, Rule, View
 from apg.capabilities.plm.structures.snapshots import Snapshot, snapshot_of
@@ -95,59 +96,119 @@ async def indented(work: Work, head: HeadRow, asked: Asked) -> Tree:
 	One query for each level, each revision read once.
 	"""
 	rolled = await rolled_up(work, head, asked) if asked.rollup else None
-	lines: dict[str, list[Row]] = {}
-	frontier, rows_found = {head.revision_id}, 0
-	for _level in range(asked.depth):
-		fresh = frontier - lines.keys()
-		if not fresh or rows_found > asked.limit:
-			break
-		below = await rows_below(work, fresh, asked.rule, asked.view)
-		frontier = set()
-		for revision in fresh:
-			lines[revision] = below.get(revision, [])
-			rows_found += len(lines[revision])
-			frontier |= {row["revision_id"] for row in lines[revision] if row["has_children"]}
-	_resolve(work, lines, asked.lot)
+	lines = await _levels(work, head.revision_id, asked)
+	amounts = _Amounts(work, lines, asked.lot)
 	rows: list[Row] = []
-	top = Fraction(asked.quantity)
-	stack: list[tuple[Row, int, Fraction | None, list[str]]] = [
+	top = _Amount(Fraction(asked.quantity))
+	stack: list[tuple[Row, int, _Amount | None, list[str]]] = [
 		(row, 1, top, []) for row in reversed(lines.get(head.revision_id, []))
 	]
 	while stack and len(rows) < asked.limit:
 		line, level, above, path = stack.pop()
-		each = line["required"]
-		total = None if each is None or above is None else above * each
-		row = _row(line, level, total, [*path, line["line_uid"]])
+		each = amounts.each(line)
+		total = amounts.times(above, each)
+		row = _row(line, level, each, total, [*path, line["line_uid"]])
 		if rolled is not None:
-			row |= figures_of(rolled, rolled.node_of(row["revision_id"]), total)
+			node = rolled.node_of(row["revision_id"])
+			row |= figures_of(rolled, node, None if total is None else total.exact)
 		rows.append(row)
-		if level < asked.depth:
-			below = lines.get(line["revision_id"], [])
+		if level < asked.depth and (below := lines.get(line["revision_id"])):
 			stack.extend((under, level + 1, total, row["path"]) for under in reversed(below))
 	return Tree(rows, bool(stack), rolled)
 
 
-def _resolve(work: Work, lines: dict[str, list[Row]], lot: int) -> None:
-	"""Adds to each line the exact quantity in the child's base unit that one parent takes."""
-	every = [line for group in lines.values() for line in group]
-	pairs = {(line["unit"], line["base_unit"]) for line in every}
-	known = work.port(Units).factors({pair for pair in pairs if pair[0] != pair[1]})
-	for line in every:
-		unit, base = line["unit"], line["base_unit"]
-		factor = Fraction(1) if unit == base else known.get((unit, base))
-		line["required"] = (
-			None
-			if factor is None
-			else required_quantity(
-				QuantityKind(line["quantity_kind"]),
-				_micro(line["quantity"]),
-				attrition=_micro(line["attrition"]) or 0,
-				setup=_micro(line["setup_quantity"]) or 0,
-				rounding=_micro(line["rounding_multiple"]) or 0,
-				conversion=factor,
-				lot=lot,
-			)
+async def _levels(work: Work, root: str, asked: Asked) -> dict[str, list[Row]]:
+	"""The lines of every revision to the depth, each revision read once."""
+	lines: dict[str, list[Row]] = {}
+	frontier, rows_found, level = {root}, 0, 0
+	while frontier and level < asked.depth and rows_found <= asked.limit:
+		level += 1
+		# Of the last level it is asked, of the others it shows.
+		last = level == asked.depth
+		below = await rows_below(work, frontier, asked.rule, asked.view, children=last)
+		for revision in frontier:
+			lines[revision] = below.get(revision, [])
+		rows_found += sum(map(len, below.values()))
+		frontier = {row["revision_id"] for group in below.values() for row in group} - lines.keys()
+	if level < asked.depth:
+		more = await with_lines(work, frontier, asked.rule, asked.view)
+		for group in lines.values():
+			for row in group:
+				child = row["revision_id"]
+				row["has_children"] = bool(lines[child]) if child in lines else child in more
+	return lines
+
+
+class _Amount:
+	"""A quantity without rounding, and as it is shown."""
+
+	__slots__ = ("exact", "shown")
+
+	def __init__(self, value: Fraction) -> None:
+		self.exact = value
+		self.shown = exact.quantity_of(value)
+
+
+class _Amounts:
+	"""What lines take of their children; equal ones are worked out once."""
+
+	def __init__(self, work: Work, lines: dict[str, list[Row]], lot: int) -> None:
+		pairs = {(row["unit"], row["base_unit"]) for group in lines.values() for row in group}
+		self._known = work.port(Units).factors({pair for pair in pairs if pair[0] != pair[1]})
+		self._lot = lot
+		self._each: dict[tuple[Any, ...], _Amount | None] = {}
+		self._times: dict[tuple[_Amount, _Amount], _Amount] = {}
+
+	def each(self, line: Row) -> _Amount | None:
+		"""In the child's base unit, what one parent takes; None where that is not known."""
+		said = _SAID(line)
+		if said not in self._each:
+			self._each[said] = self._required(*said)
+		return self._each[said]
+
+	def times(self, above: _Amount | None, each: _Amount | None) -> _Amount | None:
+		"""What so many parents take."""
+		if above is None or each is None:
+			return None
+		pair = (above, each)
+		if pair not in self._times:
+			self._times[pair] = _Amount(above.exact * each.exact)
+		return self._times[pair]
+
+	def _required(
+		self,
+		kind: str,
+		quantity: Decimal | None,
+		attrition: Decimal,
+		setup: Decimal,
+		rounding: Decimal | None,
+		unit: str,
+		base: str,
+	) -> _Amount | None:
+		factor = Fraction(1) if unit == base else self._known.get((unit, base))
+		if factor is None:
+			return None
+		required = required_quantity(
+			QuantityKind(kind),
+			_micro(quantity),
+			attrition=_micro(attrition) or 0,
+			setup=_micro(setup) or 0,
+			rounding=_micro(rounding) or 0,
+			conversion=factor,
+			lot=self._lot,
 		)
+		return None if required is None else _Amount(required)
+
+
+_SAID = itemgetter(
+	"quantity_kind",
+	"quantity",
+	"attrition",
+	"setup_quantity",
+	"rounding_multiple",
+	"unit",
+	"base_unit",
+)
 
 
 def _micro(value: Decimal | None) -> int | None:
@@ -182,17 +243,17 @@ _SHOWN = (
 	"substitute_count",
 	"has_children",
 )
+_values_shown = itemgetter(*_SHOWN)
 
 
-def _row(line: Row, level: int, total: Fraction | None, path: list[str]) -> Row:
-	each = line["required"]
-	return {
-		"level": level,
-		"path": path,
-		**{name: line[name] for name in _SHOWN},
-		"quantity_per_parent": None if each is None else exact.quantity_of(each),
-		"total_quantity": None if total is None else exact.quantity_of(total),
-	}
+def _row(
+	line: Row, level: int, each: _Amount | None, total: _Amount | None, path: list[str]
+) -> Row:
+	row: Row = {"level": level, "path": path}
+	row.update(zip(_SHOWN, _values_shown(line), strict=True))
+	row["quantity_per_parent"] = None if each is None else each.shown
+	row["total_quantity"] = None if total is None else total.shown
+	return row
 
 
 def figures_of(rolled: RolledUp, node: int, amount: Fraction | None) -> Row:
