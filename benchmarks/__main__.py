@@ -30,6 +30,7 @@ def measurements() -> dict[str, str]:
 
 def measure(name: str, module: str, report: Report) -> None:
 	print(f"\n{name}", flush=True)
+	report.part = name
 	try:
 		run = getattr(importlib.import_module(module), "run", None)
 		if run is None:
@@ -58,7 +59,11 @@ def main(names: list[str]) -> int:
 		measure(name, known[name], report)
 	report.write(RESULTS)
 	missed = [row.work for row in report.rows if row.ok is False]
-	print(f"\n{len(report.rows)} rows, {len(missed)} below target, {len(report.broken)} broken.")
+	absent = sum(row.ours is None for row in report.rows)
+	print(
+		f"\n{len(report.rows)} rows, {len(missed)} below target, {absent} not built yet, "
+		f"{len(report.broken)} broken."
+	)
 	return 0 if report.passed() else 1
 
 

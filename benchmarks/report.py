@@ -16,10 +16,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-	"""`ratio` above 1 means that we are better, for times and for rates alike."""
+	"""`ratio` above 1 means that we are better, for times and for rates alike. `ours` is empty where
+	there is nothing to measure yet. `load` is that of the machine when the row was made."""
 
 	work: str
-	ours: float
+	ours: float | None
 	unit: str
 	reference: float | None
 	against: str
@@ -27,12 +28,40 @@ class Row:
 	target: str
 	ok: bool | None
 	note: str
+	part: str
+	at: str
+	load: float
 
 
 @dataclass(slots=True)
 class Report:
 	rows: list[Row] = field(default_factory=list)
 	broken: dict[str, str] = field(default_factory=dict)
+	part: str = ""
+
+	def _add(
+		self,
+		work: str,
+		ours: float | None,
+		unit: str,
+		reference: float | None,
+		against: str,
+		ratio: float | None,
+		target: str,
+		ok: bool | None,
+		note: str,
+	) -> Row:
+		at, load = datetime.now(UTC).isoformat(timespec="seconds"), round(os.getloadavg()[0], 1)
+		row = Row(
+			work, ours, unit, reference, against, ratio, target, ok, note, self.part, at, load
+		)
+		self.rows.append(row)
+		print(_line(row), flush=True)
+		return row
+
+	def not_built(self, work: str, target: str, what: str) -> Row:
+		"""A row of the design for which the product has nothing to measure yet."""
+		return self._add(work, None, "", None, "", None, target, None, f"not built yet ({what})")
 
 	def row(
 		self,
@@ -67,22 +96,24 @@ class Report:
 			targets.append(f"{'≥' if more_is_better else '≤'} {limit:g} {unit}")
 			met.append(ours >= limit if more_is_better else ours <= limit)
 		ok = all(met) if met else None
-		row = Row(work, ours, unit, reference, against, ratio, ", ".join(targets), ok, note)
-		self.rows.append(row)
-		print(_line(row), flush=True)
-		return row
+		return self._add(work, ours, unit, reference, against, ratio, ", ".join(targets), ok, note)
 
 	def passed(self) -> bool:
 		return not self.broken and all(row.ok is not False for row in self.rows)
 
 	def write(self, path: Path) -> None:
+		"""Rows of measurements that did not run this time stay as they were."""
+		ran = {row.part for row in self.rows} | set(self.broken)
+		before: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+		kept = [row for row in before.get("rows", ()) if row.get("part", "") not in {*ran, ""}]
+		broken = {name: why for name, why in before.get("broken", {}).items() if name not in ran}
 		facts: dict[str, Any] = {
 			"at": datetime.now(UTC).isoformat(timespec="seconds"),
 			"python": sys.version.split()[0],
 			"machine": f"{platform.machine()}, {os.cpu_count()} cores",
 			"load": os.getloadavg()[0],
-			"broken": self.broken,
-			"rows": [asdict(row) for row in self.rows],
+			"broken": broken | self.broken,
+			"rows": [*kept, *(asdict(row) for row in self.rows)],
 		}
 		path.write_text(json.dumps(facts, indent="\t", ensure_ascii=False) + "\n", "utf-8")
 
@@ -91,13 +122,14 @@ HEADER = f"{'work':<52} {'ours':>14} {'reference':>14} {'ratio':>8}  {'target':<
 
 
 def _line(row: Row) -> str:
-	ours = f"{row.ours:,.4g} {row.unit}"
+	ours = "–" if row.ours is None else f"{row.ours:,.4g} {row.unit}"
 	reference = "" if row.reference is None else f"{row.reference:,.4g} {row.unit}"
 	ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
 	ok = {True: "yes", False: "NO", None: ""}[row.ok]
-	remarks = "; ".join(filter(None, (row.against and f"against {row.against}", row.note)))
+	against = row.against and f"against {row.against}"
+	remarks = "; ".join(filter(None, (against, row.note, f"load {row.load:.1f}")))
 	first = f"{row.work:<52} {ours:>14} {reference:>14} {ratio:>8}  {row.target:<28} {ok}".rstrip()
-	return f"{first}\n    {remarks}" if remarks else first
+	return f"{first}\n    {remarks}"
 
 
 def race(*works: Callable[[], object], repeat: int = 7) -> list[float]:
