@@ -145,7 +145,7 @@ def run(report: Report) -> None:
 			single = load(f"{metrics}/{ONE}000000000001", place.headers)
 			took = hundred(address, place)
 			body = (
-				'{"value": {n}, "measurement_date": "2025-06-01T00:00:00Z", "data_source": "bench {n}",'
+				'{"value": {n}, "measurement_date": "2025-{clock}", "data_source": "bench",'
 				' "collection_method": "automated"}'
 			)
 			path = f"{metrics}/{ONE}{{row}}/measurements"

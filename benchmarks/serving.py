@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ from apg.kernel.observe import configure_logging
 from apg.kernel.settings import Settings
 
 CONNECTIONS = 50
+YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,8 @@ def load(
 	body: str = "",
 	rows: int = 1,
 ) -> Told:
-	"""GET (or POST with a body) as fast as answers come. In the body `{n}` is a running number; in
-	the address `{row}` goes round the last part of the ids 1 to `rows`."""
+	"""GET (or POST with a body) as fast as answers come. In the body `{n}` is a running number and
+	`{clock}` the month to second of a year that passes with it; in the address `{row}` goes round the last part of the ids 1 to `rows`."""
 	job = {
 		"url": url,
 		"headers": headers or {},
@@ -188,7 +190,8 @@ async def _load(job: dict[str, object]) -> Told:
 		reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
 		while time.perf_counter() < until:
 			number += 1
-			content = body.replace("{n}", str(number)).encode()
+			clock = (YEAR + timedelta(seconds=number)).strftime("%m-%dT%H:%M:%SZ")
+			content = body.replace("{n}", str(number)).replace("{clock}", clock).encode()
 			asked = [lines[0].replace("{row}", f"{number % rows + 1:012x}"), *lines[1:]]
 			head = [*asked, "Content-Type: application/json", f"Content-Length: {len(content)}"]
 			started = time.perf_counter()

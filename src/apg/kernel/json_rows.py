@@ -21,6 +21,7 @@ from sqlalchemy import (
 	Integer,
 	Numeric,
 	Text,
+	TextClause,
 	bindparam,
 	cast,
 	func,
@@ -85,12 +86,12 @@ def wire_form(column: Any) -> Any:
 
 
 class Prepared:
-	"""A select that is built once; its values are given by the names of its bound parameters."""
+	"""A statement that is built once; its values are given by the names of its bound parameters."""
 
 	__slots__ = ("forms", "statement")
 
-	def __init__(self, statement: AnySelect) -> None:
-		self.statement = statement
+	def __init__(self, statement: AnySelect | TextClause) -> None:
+		self.statement: Any = statement
 		self.forms: dict[str, _Form] = {}
 
 
@@ -126,7 +127,8 @@ def _as_json(statement: AnySelect, shape: str) -> AnySelect:
 		cast(rows.c.etag, Text).label("etag"),
 		*(wire_form(column).label(column.key) for column in rows.c if column.key != "etag"),
 	).subquery("t")
-	plain = select(*(column for column in tagged.c if column.key != "etag")).lateral("w")
+	columns = (column for column in tagged.c if column.key != "etag")
+	plain = select(*columns).correlate(tagged).lateral("w")
 	return select(cast(body, Text), tagged.c.etag).select_from(
 		tagged.join(plain, literal_column("true"))
 	)

@@ -383,18 +383,16 @@ class Entry:
 
 
 async def append(
-	connection: AsyncConnection, principal: Principal, request_id: str, events: Sequence[Event]
+	driver: Any, principal: Principal, request_id: str, events: Sequence[Event]
 ) -> None:
-	"""Writes the events into the log in the bound transaction of `connection`, in one statement."""
-	await connection.exec_driver_sql(
+	"""Writes the events into the log in the bound transaction of the driver, in one statement."""
+	await driver.fetch(
 		"select log_append($1, $2, $3, $4, $5)",
-		(
-			principal.tenant_id,
-			principal.user_id,
-			request_id,
-			[event.name for event in events],
-			[event.body() for event in events],
-		),
+		principal.tenant_id,
+		principal.user_id,
+		request_id,
+		[event.name for event in events],
+		[event.body() for event in events],
 	)
 
 

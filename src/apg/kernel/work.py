@@ -201,12 +201,18 @@ class Work:
 		await self.flush()
 		return await json_rows.rows(self, statement, values)
 
+	async def find_one(
+		self, statement: AnySelect | Prepared, **values: Any
+	) -> json_rows.One | None:
+		"""One object as JSON with its entity tag, or None."""
+		await self.flush()
+		return await json_rows.one(self, statement, values)
+
 	async def read_one(
 		self, statement: AnySelect | Prepared, entity: type[Base], **values: Any
 	) -> json_rows.One:
 		"""One object as JSON with its entity tag. Raises NotFound."""
-		await self.flush()
-		found = await json_rows.one(self, statement, values)
+		found = await self.find_one(statement, **values)
 		if found is None:
 			raise NotFound(_("{what} not found", what=human_name(entity)))
 		return found
@@ -247,12 +253,12 @@ class Work:
 		if self._session is None and not self._events and not self._tasks:
 			return
 		await self.flush()
-		if self._events or self._tasks:
+		if self._events:
+			driver = await self.driver()
+			await log.append(driver, self.principal, self.origin.request_id, self._events)
+		if self._tasks:
 			connection = await self.connection()
-			if self._events:
-				await log.append(connection, self.principal, self.origin.request_id, self._events)
-			if self._tasks:
-				await tasks.enqueue(connection, self.principal, self._tasks, self.origin.request_id)
+			await tasks.enqueue(connection, self.principal, self._tasks, self.origin.request_id)
 		if self._session is not None:
 			with _human_errors():
 				await self._session.commit()

@@ -31,14 +31,9 @@ To = Annotated[Moment | None, Query(alias="to")]
 async def record_measurement(
 	metric_id: str, body: MeasurementIn, work: Annotated[Work, allow(may.MEASUREMENTS_CREATE)]
 ) -> Response:
-	row = await service.record(work, metric_id, body)
-	headers = {"Location": f"/api/v1/esg/metrics/{metric_id}/measurements/{row.id}"}
-	return bare(
-		work,
-		await service.read(work, metric_id, row.id, row.measurement_date),
-		status=201,
-		headers=headers,
-	)
+	measurement_id, made = await service.record(work, metric_id, body)
+	headers = {"Location": f"/api/v1/esg/metrics/{metric_id}/measurements/{measurement_id}"}
+	return bare(work, made, status=201, headers=headers)
 
 
 @router.get("", response_model=list[MeasurementOut], summary="List measurements")

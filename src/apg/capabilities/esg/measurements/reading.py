@@ -1,50 +1,62 @@
 """The selects behind every answer about measurements."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, case, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from apg.capabilities.esg.measurements.models import Measurement
 from apg.kernel.database import AnySelect
 from apg.kernel.json_rows import Prepared
 
 
-def select_measurements() -> AnySelect:
+def select_measurements(m: Any = Measurement) -> AnySelect:
 	"""Readings as the wire shows them."""
 	return select(
-		Measurement.id.label("id"),
-		Measurement.metric_id.label("metric_id"),
-		Measurement.value.label("value"),
-		Measurement.measurement_date.label("measurement_date"),
-		Measurement.period_start.label("period_start"),
-		Measurement.period_end.label("period_end"),
-		Measurement.data_source.label("data_source"),
-		Measurement.collection_method.label("collection_method"),
-		Measurement.evidence.label("evidence"),
-		Measurement.meta.label("metadata"),
-		Measurement.validation_score.label("validation_score"),
-		Measurement.anomaly_score.label("anomaly_score"),
-		Measurement.quality_score.label("quality_score"),
-		Measurement.quality_flags.label("quality_flags"),
-		Measurement.notes.label("notes"),
-		Measurement.revision.label("revision"),
-		Measurement.supersedes_id.label("supersedes"),
-		Measurement.superseded_by_id.label("superseded_by"),
-		Measurement.correction_reason.label("correction_reason"),
-		Measurement.withdrawal_reason.label("withdrawal_reason"),
+		m.id.label("id"),
+		m.metric_id.label("metric_id"),
+		m.value.label("value"),
+		m.measurement_date.label("measurement_date"),
+		m.period_start.label("period_start"),
+		m.period_end.label("period_end"),
+		m.data_source.label("data_source"),
+		m.collection_method.label("collection_method"),
+		m.evidence.label("evidence"),
+		m.meta.label("metadata"),
+		m.validation_score.label("validation_score"),
+		m.anomaly_score.label("anomaly_score"),
+		m.quality_score.label("quality_score"),
+		m.quality_flags.label("quality_flags"),
+		m.notes.label("notes"),
+		m.revision.label("revision"),
+		m.supersedes_id.label("supersedes"),
+		m.superseded_by_id.label("superseded_by"),
+		m.correction_reason.label("correction_reason"),
+		m.withdrawal_reason.label("withdrawal_reason"),
 		case(
-			(Measurement.is_deleted, "withdrawn"),
-			(Measurement.superseded_at.is_not(None), "superseded"),
+			(m.is_deleted, "withdrawn"),
+			(m.superseded_at.is_not(None), "superseded"),
 			else_="standing",
 		).label("status"),
-		Measurement.created_at.label("created_at"),
-		Measurement.updated_at.label("updated_at"),
-		Measurement.created_by.label("created_by"),
-		Measurement.updated_by.label("updated_by"),
-		Measurement.version.label("etag"),
+		m.created_at.label("created_at"),
+		m.updated_at.label("updated_at"),
+		m.created_by.label("created_by"),
+		m.updated_by.label("updated_by"),
+		m.version.label("etag"),
 	)
 
 
+def _entered() -> Prepared:
+	"""Writes a reading and answers it as the wire shows it; nothing where one has its place."""
+	table = Measurement.__table__
+	new = insert(Measurement).values({column: bindparam(column.name) for column in table.c})
+	made = new.on_conflict_do_nothing().returning(*table.c).cte("made")
+	return Prepared(select_measurements(aliased(Measurement, made)))
+
+
+ENTER = _entered()
 ONE = Prepared(
 	select_measurements().where(
 		Measurement.id == bindparam("measurement_id"),

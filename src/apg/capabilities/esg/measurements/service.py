@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, inspect, select
 
 from apg.capabilities.esg.measurements import reading, states
 from apg.capabilities.esg.measurements.models import Measurement, MeasurementSuperseded
@@ -17,7 +18,7 @@ from apg.capabilities.esg.measurements.schemas import (
 )
 from apg.capabilities.esg.measurements.states import Known
 from apg.capabilities.esg.metrics import service as metrics
-from apg.capabilities.esg.metrics.models import MetricState
+from apg.capabilities.esg.metrics.models import Held, MetricState
 from apg.capabilities.esg.settings import EsgSettings
 from apg.capabilities.esg.shared import periods, quality, rules
 from apg.capabilities.esg.shared.periods import Method, Series, Span
@@ -27,7 +28,7 @@ from apg.contracts.esg import MeasurementRecorded, MetricValueChanged
 from apg.kernel.database import load_json
 from apg.kernel.errors import Conflict, Invalid, NotFound, Problem
 from apg.kernel.json_rows import One, Page, Prepared
-from apg.kernel.stamps import is_id, utc_now
+from apg.kernel.stamps import is_id, new_id, utc_now
 from apg.kernel.texts import _
 from apg.kernel.web.forms import checked
 from apg.kernel.web.wire import amount_text, moment_text
@@ -45,8 +46,9 @@ class MeasurementExists(Conflict):
 	code = "MEASUREMENT_EXISTS"
 
 
-async def record(work: Work, metric_id: str, new: MeasurementIn) -> Measurement:
-	"""A new reading; the metric's current value moves only if no newer reading stands.
+async def record(work: Work, metric_id: str, new: MeasurementIn) -> tuple[str, One]:
+	"""A new reading, its id and its wire form; the metric's current value moves only if no newer
+	reading stands.
 
 	Raises NotFound, MetricIsComputed, MetricInactive, Invalid (dates, rules), MeasurementExists.
 	"""
@@ -57,13 +59,29 @@ async def record(work: Work, metric_id: str, new: MeasurementIn) -> Measurement:
 	known = await states.history(work, metric_id)
 	earlier = await _before(work, metric_id, new.measurement_date, known)
 	measurement = _of(work, metric, new, earlier)
-	measurement.revision = await _next_revision(work, measurement)
-	work.add(measurement)
-	await work.flush()
+	entered = await _entered(work, measurement)
+	if entered is None:
+		measurement.revision = await _next_revision(work, measurement)
+		entered = await _entered(work, measurement)
+	if entered is None:
+		raise _exists()
 	work.publish(_recorded(measurement))
 	if await states.advance(work, metric, measurement, known):
 		work.publish(_value_changed(metric.id, measurement))
-	return measurement
+	return measurement.id, entered
+
+
+async def _entered(work: Work, row: SimpleNamespace) -> One | None:
+	"""The row written and read in one statement; None where its place is taken."""
+	given = vars(row)
+	values = {column: given.get(name) for column, name in _columns()}
+	return await work.find_one(reading.ENTER, **values)
+
+
+@cache
+def _columns() -> list[tuple[str, str]]:
+	"""Each column's name and that of its attribute."""
+	return [(held.columns[0].name, held.key) for held in inspect(Measurement).column_attrs]
 
 
 async def _before(
@@ -118,10 +136,11 @@ def _check_dates(new: MeasurementIn) -> None:
 		raise Invalid(problems=problems)
 
 
-def _of(work: Work, metric: Any, new: MeasurementIn, earlier: Sequence[Known]) -> Measurement:
-	"""The row with its scores, judged by the readings before it. Raises Invalid for broken rules."""
-	now = utc_now()
-	row = Measurement(
+def _of(work: Work, metric: Held, new: MeasurementIn, earlier: Sequence[Known]) -> SimpleNamespace:
+	"""The new row's fields, with scores by the readings before it. Raises Invalid for broken rules."""
+	now, author = utc_now(), work.principal.user_id
+	row = SimpleNamespace(
+		id=new_id(),
 		tenant_id=work.principal.tenant_id,
 		metric_id=metric.id,
 		value=new.value,
@@ -136,15 +155,17 @@ def _of(work: Work, metric: Any, new: MeasurementIn, earlier: Sequence[Known]) -
 		revision=1,
 		created_at=now,
 		updated_at=now,
-		created_by=work.principal.user_id,
-		updated_by=work.principal.user_id,
+		created_by=author,
+		updated_by=author,
 		is_deleted=False,
+		supersedes_id=None,
+		version=1,
 	)
 	_score(metric, row, earlier)
 	return row
 
 
-def _score(metric: Any, row: Measurement, earlier: Sequence[Known]) -> None:
+def _score(metric: Held, row: SimpleNamespace, earlier: Sequence[Known]) -> None:
 	recorded = states.recorded_of(states.known_of(row))
 	findings = rules.check(
 		read_rules(metric.validation_rules),
@@ -190,19 +211,23 @@ _REVISIONS = Prepared(
 )
 
 
-async def _next_revision(work: Work, row: Measurement) -> int:
+async def _next_revision(work: Work, row: Any) -> int:
 	"""1, or one more than what was withdrawn; a standing reading of the same key is a conflict."""
 	key = ("metric_id", "measurement_date", "data_source", "period_start", "period_end")
 	found = (await work.fetch(_REVISIONS, **{name: getattr(row, name) for name in key}))[0]
 	if found[1]:
-		sentence = _("There is a reading for this moment, period and source; correct that one.")
-		raise MeasurementExists(
-			sentence, problems=[Problem("measurement_date", sentence, "measurement_exists")]
-		)
+		raise _exists()
 	return int(found[0] or 0) + 1
 
 
-def _recorded(row: Measurement, *, withdrawn: bool = False) -> MeasurementRecorded:
+def _exists() -> MeasurementExists:
+	sentence = _("There is a reading for this moment, period and source; correct that one.")
+	return MeasurementExists(
+		sentence, problems=[Problem("measurement_date", sentence, "measurement_exists")]
+	)
+
+
+def _recorded(row: Any, *, withdrawn: bool = False) -> MeasurementRecorded:
 	return MeasurementRecorded(
 		metric_id=row.metric_id,
 		measurement_id=row.id,
@@ -212,7 +237,7 @@ def _recorded(row: Measurement, *, withdrawn: bool = False) -> MeasurementRecord
 	)
 
 
-def _value_changed(metric_id: str, row: Measurement | Known | None) -> MetricValueChanged:
+def _value_changed(metric_id: str, row: Any) -> MetricValueChanged:
 	return MetricValueChanged(
 		metric_id=metric_id,
 		measurement_id=row.id if row else None,
@@ -248,8 +273,9 @@ async def correct(
 	_check_dates(new)
 	known = await states.history(work, metric_id)
 	earlier = await _before(work, metric_id, new.measurement_date, known)
-	row = _of(work, metric, new, [m for m in earlier if m.id != old.id])
-	row.supersedes_id, row.correction_reason = old.id, given.reason
+	fields = _of(work, metric, new, [m for m in earlier if m.id != old.id])
+	fields.supersedes_id, fields.correction_reason = old.id, given.reason
+	row = Measurement(**vars(fields))
 	same = (
 		row.measurement_date == old.measurement_date
 		and row.data_source == old.data_source

@@ -1,10 +1,9 @@
 """The state of a metric, moved by its readings; the newest date wins, whatever comes late."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
 	DateTime,
@@ -33,7 +32,8 @@ from apg.kernel.stamps import utc_now
 from apg.kernel.work import Work
 
 HISTORY = 36
-_ADVANCE = text("""
+_ADVANCE = Prepared(
+	text("""
 	insert into esg_metric_states as s (tenant_id, metric_id, measurement_id, current_value,
 		"current_date", data_quality_score, trend_analysis, refreshed_at)
 	values (:tenant, :metric, :measurement, :value, :date, :score, cast(:trend as jsonb), now())
@@ -46,14 +46,16 @@ _ADVANCE = text("""
 		or (excluded."current_date", excluded.measurement_id) > (s."current_date", s.measurement_id)
 	returning measurement_id
 """)
-_SCORE_ONLY = text("""
+)
+_SCORE_ONLY = Prepared(
+	text("""
 	update esg_metric_states set data_quality_score = :score, trend_analysis = cast(:trend as jsonb),
 		refreshed_at = now() where tenant_id = :tenant and metric_id = :metric
 """)
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
 	"""What scores, trend and state need of a reading that stands; a write reads some dozens."""
 
 	id: str
@@ -108,10 +110,10 @@ async def history(
 ) -> list[Known]:
 	"""The newest standing readings of a metric, newest first; with `before`, of an earlier date."""
 	rows = await work.fetch(_KNOWN, metric_id=metric_id, before=before, most=limit)
-	return [Known(*row) for row in rows]
+	return [Known._make(row) for row in rows]
 
 
-def known_of(row: Measurement) -> Known:
+def known_of(row: Any) -> Known:
 	"""The same of a reading at hand."""
 	return Known(
 		row.id,
@@ -127,17 +129,19 @@ def known_of(row: Measurement) -> Known:
 	)
 
 
-async def advance(work: Work, metric: Any, row: Measurement, known: Sequence[Known]) -> bool:
+async def advance(work: Work, metric: Any, row: Any, known: Sequence[Known]) -> bool:
 	"""Moves the state to the new reading if it is the newest; answers whether it did."""
 	new = known_of(row)
 	rows = sorted([new, *known], key=lambda m: (m.measurement_date, m.id), reverse=True)
 	score, trend = _told(metric, rows)
-	moved = await work.scalar(
-		_ADVANCE, _values(work, metric, new, score, trend) | {"anyway": False}
-	)
-	if moved is None:
-		await work.execute(_SCORE_ONLY, _only(work, metric, score, trend))
-	return moved is not None
+	moved = await _advanced(work, _values(work, metric, new, score, trend))
+	if not moved:
+		await work.fetch(_SCORE_ONLY, **_only(work, metric, score, trend))
+	return moved
+
+
+async def _advanced(work: Work, values: dict[str, Any], *, anyway: bool = False) -> bool:
+	return bool(await work.fetch(_ADVANCE, **values, anyway=anyway))
 
 
 async def renew(work: Work, metric: Any) -> Known | None:
@@ -146,7 +150,7 @@ async def renew(work: Work, metric: Any) -> Known | None:
 	rows = await history(work, metric.id)
 	score, trend = _told(metric, rows)
 	newest = rows[0] if rows else None
-	await work.scalar(_ADVANCE, _values(work, metric, newest, score, trend) | {"anyway": True})
+	await _advanced(work, _values(work, metric, newest, score, trend), anyway=True)
 	return newest
 
 
@@ -156,8 +160,8 @@ async def settle(work: Work, metric: Any) -> Known | None:
 	score, trend = _told(metric, rows)
 	if rows:
 		new = _values(work, metric, rows[0], score, trend)
-		if await work.scalar(_ADVANCE, new | {"anyway": False}) is None:
-			await work.execute(_SCORE_ONLY, _only(work, metric, score, trend))
+		if not await _advanced(work, new):
+			await work.fetch(_SCORE_ONLY, **_only(work, metric, score, trend))
 	return rows[0] if rows else None
 
 

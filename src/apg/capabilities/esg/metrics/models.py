@@ -1,5 +1,6 @@
 """The definition of a metric, its readings, and apart from both the state they bring it to."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -40,7 +41,42 @@ def _empty_list() -> Any:
 	return mapped_column(JSONB, default=list, server_default=text("'[]'"))
 
 
-class Metric(TenantOwned, Base):
+class TakesReadings:
+	"""What a metric lets be entered, whether its whole row or a part of it is at hand."""
+
+	code: Any
+	source: Any
+	is_active: Any
+
+	def must_take_readings(self) -> None:
+		"""Raises MetricIsComputed or MetricInactive, naming the way out."""
+		self.must_not_be_computed()
+		if not self.is_active:
+			raise MetricInactive(_("{code} is not active; activate it first.", code=self.code))
+
+	def must_not_be_computed(self) -> None:
+		"""Raises MetricIsComputed: such values change with their records only."""
+		if MetricSource(self.source).is_computed:
+			raise MetricIsComputed(
+				_("Values of {code} are computed from records; enter the records.", code=self.code)
+			)
+
+
+@dataclass(slots=True)
+class Held(TakesReadings):
+	"""What a reading needs of its metric, which stays as it is meanwhile."""
+
+	id: str
+	code: str
+	source: str
+	is_active: bool
+	measurement_period: str
+	aggregation: str
+	polarity: str
+	validation_rules: list[Any]
+
+
+class Metric(TakesReadings, TenantOwned, Base):
 	"""What is measured, in which unit, under which rules. A reading never changes this row."""
 
 	__tablename__ = "esg_metrics"
@@ -97,19 +133,6 @@ class Metric(TenantOwned, Base):
 			postgresql_where=text("is_kpi and is_active"),
 		),
 	)
-
-	def must_take_readings(self) -> None:
-		"""Raises MetricIsComputed or MetricInactive, naming the way out."""
-		self.must_not_be_computed()
-		if not self.is_active:
-			raise MetricInactive(_("{code} is not active; activate it first.", code=self.code))
-
-	def must_not_be_computed(self) -> None:
-		"""Raises MetricIsComputed: such values change with their records only."""
-		if MetricSource(self.source).is_computed:
-			raise MetricIsComputed(
-				_("Values of {code} are computed from records; enter the records.", code=self.code)
-			)
 
 
 class MetricState(Base):

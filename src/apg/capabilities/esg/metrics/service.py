@@ -3,11 +3,11 @@
 import functools
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, all_, bindparam, exists, literal, select
+from sqlalchemy import ColumnElement, Text, all_, bindparam, cast, exists, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from apg.capabilities.esg.metrics import reading
-from apg.capabilities.esg.metrics.models import Measurement, Metric
+from apg.capabilities.esg.metrics.models import Held, Measurement, Metric
 from apg.capabilities.esg.metrics.schemas import MetricIn, MetricPatch, MetricPut
 from apg.capabilities.esg.shared import computed
 from apg.capabilities.esg.shared.vocabulary import MetricSource, standing
@@ -82,20 +82,32 @@ async def metric_of(work: Work, metric_id: str) -> Metric:
 	return await work.get(Metric, metric_id)
 
 
-async def hold(work: Work, metric_id: str) -> Metric:
+_HELD = Prepared(
+	select(
+		cast(Metric.id, Text),
+		Metric.code,
+		Metric.source,
+		Metric.is_active,
+		Metric.measurement_period,
+		Metric.aggregation,
+		Metric.polarity,
+		Metric.validation_rules,
+	)
+	.where(Metric.id == bindparam("metric_id"), ~Metric.is_deleted)
+	.with_for_update(key_share=True)
+)
+
+
+async def hold(work: Work, metric_id: str) -> Held:
 	"""The definition, kept as it is until the end of the transaction; its readings take turns.
 
 	The lock lets others read and refer to the metric. It orders records, corrections and
 	withdrawals of one metric, and holds back a change of its unit or rules. Raises NotFound.
 	"""
-	found = None
-	if is_id(metric_id):
-		found = await work.session.scalar(
-			select(Metric).where(Metric.id == metric_id).with_for_update(key_share=True)
-		)
-	if found is None or found.is_deleted:
+	rows = await work.fetch(_HELD, metric_id=metric_id) if is_id(metric_id) else []
+	if not rows:
 		raise NotFound(_("{what} not found", what=human_name(Metric)))
-	return found
+	return Held(*rows[0])
 
 
 async def find_by_code(work: Work, code: str) -> Metric | None:

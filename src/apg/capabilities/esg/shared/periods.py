@@ -5,7 +5,7 @@ its whole period lies in; one that spans several buckets is named and left out o
 splitting it would be an estimate.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
@@ -13,6 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
+from typing import NamedTuple
 
 from apg.capabilities.esg.shared.vocabulary import MeasurementPeriod, Polarity
 from apg.kernel.errors import Invalid
@@ -41,8 +42,7 @@ class Method(StrEnum):
 	LAST = "last"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Bucket:
+class Bucket(NamedTuple):
 	"""The half-open time `[start, end)`, both in UTC."""
 
 	start: datetime
@@ -60,12 +60,11 @@ class Bucket:
 			case Span.YEAR:
 				return f"{self.start.year:04}"
 
-	def __contains__(self, moment: datetime) -> bool:
-		return self.start <= moment < self.end
+	def __contains__(self, moment: object) -> bool:
+		return isinstance(moment, datetime) and self.start <= moment < self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
 	"""One measurement: a value at a moment, with the period it covers if it covers one."""
 
 	value: Decimal
@@ -176,21 +175,21 @@ def aggregate(
 	"""
 	placed, spanning = _place(points, span)
 	if start is None or end is None:
-		starts = [bucket.start for bucket in placed]
-		if not starts:
+		if not placed:
 			return Series((), tuple(spanning))
-		start = start or min(starts)
-		end = end or max(bucket.end for bucket in placed)
+		start = start or min(placed)
+		end = end or bucket_of(max(placed), span).end
 	part = _part_of(period, span)
 	found = [
-		_aggregate(bucket, placed.get(bucket, []), method, part, until)
+		_aggregate(bucket, placed.get(bucket.start, []), method, part, until)
 		for bucket in buckets(start, end, span)
 	]
 	return Series(tuple(found), tuple(spanning))
 
 
-def _place(points: Iterable[Point], span: Span) -> tuple[dict[Bucket, list[Point]], list[Point]]:
-	placed: dict[Bucket, list[Point]] = {}
+def _place(points: Iterable[Point], span: Span) -> tuple[dict[datetime, list[Point]], list[Point]]:
+	"""The points by the start of their bucket, and those that fit into no single one."""
+	placed: dict[datetime, list[Point]] = {}
 	spanning: list[Point] = []
 	for point in points:
 		covers = point.covers
@@ -198,7 +197,7 @@ def _place(points: Iterable[Point], span: Span) -> tuple[dict[Bucket, list[Point
 		if covers and covers[1] > bucket.end:
 			spanning.append(point)
 		else:
-			placed.setdefault(bucket, []).append(point)
+			placed.setdefault(bucket.start, []).append(point)
 	return placed, spanning
 
 
@@ -221,28 +220,25 @@ def _aggregate(
 		for each in buckets(bucket.start, bucket.end, part)
 		if until is None or each.start < until
 	]
-	seen = dict.fromkeys(parts, 0)
-	for point in points:
-		for each in _touched(point, part):
-			seen[each] = seen.get(each, 0) + 1
+	seen = {start for point in points for start in _touched(point, part)}
 	overlaps = _overlapping(points, part)
 	return Aggregate(
 		bucket=bucket,
 		value=_value(points, method),
 		count=len(points),
-		covered=sum(1 for each in parts if seen[each]),
+		covered=sum(1 for each in parts if each.start in seen),
 		expected=len(parts),
-		missing=tuple(each.label for each in parts if not seen[each]),
+		missing=tuple(each.label for each in parts if each.start not in seen),
 		overlapping=tuple(each.label for each in sorted(overlaps)),
 	)
 
 
-def _touched(point: Point, part: Span) -> Iterator[Bucket]:
+def _touched(point: Point, part: Span) -> Iterable[datetime]:
+	"""The starts of the parts that the point tells of."""
 	covers = point.covers
-	if covers:
-		yield from buckets(*covers, part)
-	else:
-		yield bucket_of(point.date, part)
+	if covers is None:
+		return (bucket_of(point.date, part).start,)
+	return [each.start for each in buckets(*covers, part)]
 
 
 def _overlapping(points: Sequence[Point], part: Span) -> set[Bucket]:
