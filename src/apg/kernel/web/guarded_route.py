@@ -5,15 +5,18 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Depends as Dependency
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
+from starlette.routing import compile_path
 
 from apg.kernel.errors import Invalid, NotFound, PermissionDenied, UnsupportedKind
 from apg.kernel.permissions import Permission
@@ -27,6 +30,7 @@ from apg.kernel.web.wire import from_wire
 from apg.kernel.work import Origin, Work, open_work
 
 work_of_moment: ContextVar[Work | None] = ContextVar("work_of_moment", default=None)
+_making = RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +101,16 @@ def public(reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def guard_of(route: APIRoute) -> Guard | None:
-	"""The guard among the route's dependencies."""
-	for dependency in route.dependant.dependencies:
-		guard = getattr(dependency.call, "guard", None)
-		if isinstance(guard, Guard):
-			return guard
-	return None
+	"""The guard among the route's dependencies; read from the signature as far as that tells it."""
+	kinds = getattr(route.endpoint, "__annotations__", {}).values()
+	marks = [mark for kind in kinds for mark in getattr(kind, "__metadata__", ())]
+	calls = [mark.dependency for mark in marks if isinstance(mark, Dependency)]
+	return _guard_in(calls) or _guard_in([one.call for one in route.dependant.dependencies])
+
+
+def _guard_in(calls: list[Any]) -> Guard | None:
+	guards = (getattr(call, "guard", None) for call in calls)
+	return next((one for one in guards if isinstance(one, Guard)), None)
 
 
 def is_public(route: Any) -> bool:
@@ -219,12 +227,34 @@ def _plain(
 
 
 class GuardedRoute(APIRoute):
-	"""One request, one permission, one transaction; the answer leaves after the commit."""
+	"""One request, one permission, one transaction; the answer leaves after the commit.
+
+	What FastAPI works out of a signature is made when it is first asked for: for all routes at once
+	that would be a third of a start, and most processes answer few of them, or none.
+	"""
+
+	plain: Callable[[Request], Coroutine[Any, Any, Response]] | None
 
 	def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-		super().__init__(path, _flushed(endpoint), **options)
-		plain, guard = _plain(self.dependant, endpoint), guard_of(self)
-		self.plain = self._guarded(guard, plain) if guard and plain else None
+		self.path, self.endpoint = path, _flushed(endpoint)
+		self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+		self.name = options.get("name") or endpoint.__name__
+		self.methods = {method.upper() for method in options.get("methods") or ("GET",)}
+		self.operation_id = options.get("operation_id")
+		self._unmade = (path, endpoint, options)
+
+	def __getattr__(self, name: str) -> Any:
+		with _making:
+			if "_unmade" in self.__dict__:
+				path, endpoint, options = self._unmade
+				made = object.__new__(type(self))
+				APIRoute.__init__(made, path, self.endpoint, **options)
+				plain, guard = _plain(made.dependant, endpoint), guard_of(made)
+				made.plain = made._guarded(guard, plain) if guard and plain else None
+				# Where it was laid meanwhile stays.
+				self.__dict__ = made.__dict__ | self.__dict__
+				del self._unmade
+		return object.__getattribute__(self, name)
 
 	def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 		guard, run = guard_of(self), super().get_route_handler()
