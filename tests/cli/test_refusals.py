@@ -12,6 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from apg.app import composition
+from apg.cli.explaining import explained
+from apg.cli.output import Failure
+from apg.kernel.errors import Invalid, Problem
 from apg.kernel.keys import new_root_secret
 from apg.kernel.migrating import admin_engine
 from apg.kernel.testing import TEST_SECRET, database, database_name
@@ -115,6 +118,25 @@ def test_settings_that_are_no_settings(home: Path) -> None:
 	done = run("run", APG_HOME=str(home), APG_PORT="eighty", APG_PROCESSES="0")
 	refused(done, "APG_PORT", "APG_PROCESSES", ".env.example")
 	assert not home.exists()
+
+
+def test_a_sentence_says_nothing_twice() -> None:
+	def told(message: str, *problems: Problem) -> str:
+		with pytest.raises(Failure) as failed, explained():
+			raise Invalid(message, problems=problems)
+		return failed.value.sentence
+
+	taken = Problem("username", "Somebody has this user name already.")
+	assert told("Somebody has this user name already.", taken) == (
+		"username: Somebody has this user name already."
+	)
+	assert told("Validation error", Problem("slug", "Use small letters.")) == (
+		"slug: Use small letters."
+	)
+	unknown = Problem("roles", "There is no role “x”.")
+	assert told("Some roles do not exist", unknown) == (
+		"Some roles do not exist (roles: There is no role “x”)."
+	)
 
 
 def test_an_address_of_another_machine(home: Path) -> None:

@@ -171,7 +171,7 @@ def tenant_create(
 	admin: Annotated[str, typer.Option(help="Login name of its first administrator.")] = "",
 	as_json: Json = False,
 ) -> None:
-	"""Makes a tenant with its first administrator; the password is asked for or printed once.
+	"""Makes a tenant with its first administrator; the password is printed once.
 
 	Example: apg tenant create acme --name "Acme Ltd" --admin anna@acme.example
 	"""
@@ -199,8 +199,12 @@ def user_create(
 
 @import_app.command("bom")
 def import_bom(
-	file: Annotated[str, typer.Argument(help="CSV, or an InvenTree data set (JSON).")],
+	file: Annotated[str, typer.Argument(help="CSV, XLSX, KiCad netlist, STEP or InvenTree JSON.")],
 	tenant: Annotated[str, typer.Option(help="The tenant's short name.")],
+	parent: Annotated[
+		str, typer.Option(help="Number of the assembly that a list of one level belongs to.")
+	] = "",
+	currency: Annotated[str, typer.Option(help="Of prices that name none, as EUR.")] = "",
 	dry_run: Annotated[
 		bool, typer.Option("--dry-run", help="Show the diff, change nothing.")
 	] = False,
@@ -212,7 +216,9 @@ def import_bom(
 	"""
 	from apg.cli.tenants import import_bom_file
 
-	import_bom_file(file, tenant, dry_run=dry_run, as_json=as_json)
+	import_bom_file(
+		file, tenant, parent=parent, currency=currency, dry_run=dry_run, as_json=as_json
+	)
 
 
 @import_app.command("factors")

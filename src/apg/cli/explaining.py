@@ -61,7 +61,7 @@ def _failure_of(error: Exception, settings: Settings | None) -> Failure | None:
 		told = [_problem(each) for each in problems]
 		if type(error).__name__ == "CompositionError":
 			return Failure("The capabilities do not fit together:\n  " + "\n  ".join(told))
-		return Failure(f"{error} {'; '.join(told)}")
+		return Failure(_together(str(error).rstrip("."), told))
 	if hasattr(error, "status") and (message := getattr(error, "message", None)):
 		return Failure(str(message))
 	state = _sqlstate(error)
@@ -70,6 +70,14 @@ def _failure_of(error: Exception, settings: Settings | None) -> Failure | None:
 	if isinstance(error, OSError):
 		return _of_system(error, settings)
 	return None
+
+
+def _together(whole: str, told: list[str]) -> str:
+	"""The sentence of an error and what its problems add to it."""
+	added = [one.rstrip(".") for one in told if whole not in one]
+	if whole == "Validation error" or len(added) < len(told):
+		return "; ".join(one.rstrip(".") for one in told) + "."
+	return f"{whole} ({'; '.join(added)})."
 
 
 def _problem(problem: object) -> str:

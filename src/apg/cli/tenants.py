@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apg.cli.home import installation
-from apg.cli.output import Failure, show
+from apg.cli.output import Failure, print_json, show
 from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 
@@ -42,7 +42,7 @@ async def system_of(runtime: Runtime, slug: str) -> Any:
 
 	tenant_id = await tenants.find_tenant(runtime, slug)
 	if tenant_id is None:
-		raise Failure(f"There is no company {slug}.", "See the list in /admin, or create it.")
+		raise Failure(f"There is no company {slug}.", f"Make it with: apg tenant create {slug}")
 	return await runtime.state["authenticator"].principal_of(tenant_id, None)
 
 
@@ -102,26 +102,33 @@ async def _person(
 	return {"username": username, "password": password, "roles": roles}
 
 
-def import_bom_file(file: str, tenant: str, *, dry_run: bool, as_json: bool) -> None:
+def import_bom_file(
+	file: str, tenant: str, *, parent: str, currency: str, dry_run: bool, as_json: bool
+) -> None:
 	"""`apg import bom`."""
 	path = Path(file)
 	if not path.is_file():
-		raise Failure(f"There is no file {path}.", "Name a CSV file or an InvenTree data set.")
+		raise Failure(f"There is no file {path}.", "Name a table, a netlist or a STEP file.")
 
 	async def call(runtime: Runtime, settings: Settings) -> dict[str, Any]:
 		from apg.capabilities.plm.imports import service as imports
+		from apg.capabilities.plm.imports.schemas import ImportOptions
+		from apg.kernel.web.forms import checked
 
+		options = checked(ImportOptions, {"parent": parent or None, "currency": currency or None})
 		principal = await enter(runtime, tenant, "apg import bom")
 		return await imports.import_now(
-			runtime, principal, path.name, path.read_bytes(), dry_run=dry_run
+			runtime, principal, path.name, path.read_bytes(), dry_run=dry_run, options=options
 		)
 
 	report = run_with(call)
 	problems = report.get("problems", [])
-	show(problems, as_json=as_json, empty="No problems.")
-	if not as_json:
+	if as_json:
+		print_json(report)
+	else:
+		show(problems, as_json=False, empty="No problems.")
 		print(f"{report['summary']}")
-	if problems and not report.get("accepted") and not dry_run:
+	if any(one["severity"] == "error" for one in problems):
 		raise Failure("Nothing was imported.", "Mend the rows above and import the file again.")
 
 

@@ -43,7 +43,10 @@ async def _verify(
 	try:
 		chosen = await tenants.find_tenant(runtime, slug) if slug else None
 		if slug and chosen is None:
-			raise Failure(f"There is no company {slug}.", "See the list in /admin.")
+			raise Failure(
+				f"There is no company {slug}.",
+				"Run apg audit verify without --tenant to see them all.",
+			)
 		started = time.perf_counter()
 		keys = await verifying.keys_of(runtime)
 		seen = witnessed.read(path, keys)

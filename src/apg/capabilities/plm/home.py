@@ -1,5 +1,6 @@
 """What PLM says on the first page."""
 
+from apg.capabilities.plm.changes import home as changes
 from apg.capabilities.plm.imports import home as imports
 from apg.capabilities.plm.permissions import PRODUCTS_READ
 from apg.capabilities.plm.products import listing
@@ -15,5 +16,6 @@ CARDS = (
 		order=20,
 		wide=True,
 	),
+	changes.CARD,
 	imports.CARD,
 )

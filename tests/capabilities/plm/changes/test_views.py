@@ -79,6 +79,12 @@ async def test_from_the_form_to_the_release(stocked: Company):
 	inbox = await opened(ada, "/plm/changes?waiting=true")
 	assert "Stiffer bracket" in inbox
 	assert "Stiffer bracket" not in await opened(author, "/plm/changes?waiting=true")
+	assert f'href="/plm/changes/{change_id}"' in await opened(ada, "/")
+	assert f'href="/plm/changes/{change_id}"' not in await opened(author, "/")
+	product = await opened(author, f"/plm/products/{author.ids['bracket']}/facts")
+	assert "/plm/changes?product_id=N-bracket" in product
+	assert "Stiffer bracket" in await opened(author, "/plm/changes?product_id=n-BRACKET")
+	assert "Stiffer bracket" not in await opened(author, "/plm/changes?product_id=N-screw")
 	asked = await opened(ada, f"{base}/approve")
 	assert 'id="approve-form"' in asked
 	assert "<details open" in asked

@@ -33,7 +33,7 @@ FILTERS = (
 	Filter("overdue", "Overdue", "bool"),
 	Filter("open", "Open", "bool"),
 	Filter("mine", "Raised by me", "bool"),
-	Filter("product_id", "Product"),
+	Filter("product_id", "Number of a product"),
 )
 CHANGES = ListSpec(
 	columns=(

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import Text, and_, case, exists, func, literal, literal_column, select
+from sqlalchemy import Text, and_, case, exists, func, literal, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import aliased
 
@@ -295,13 +295,15 @@ def select_comments(change_id: str) -> AnySelect:
 	)
 
 
-def affects(product_id: str) -> Any:
-	"""Changes that affect a product."""
+def affects(product: str) -> Any:
+	"""Changes that affect a product, by its id or its number."""
+	by_id = func.cast(ChangeItem.item_id, Text) == product
 	return exists(
 		select(ChangeItem.id)
+		.join(Item, Item.id == ChangeItem.item_id)
 		.where(
 			ChangeItem.change_id == Change.id,
-			func.cast(ChangeItem.item_id, Text) == product_id,
+			or_(by_id, func.lower(Item.number) == product.strip().lower()),
 		)
 		.correlate(Change)
 	)

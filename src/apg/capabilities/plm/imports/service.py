@@ -257,7 +257,13 @@ async def end(work: Work, import_id: str, reason: str, state: ImportState) -> No
 
 
 async def import_now(
-	runtime: Runtime, principal: Principal, name: str, content: bytes, *, dry_run: bool
+	runtime: Runtime,
+	principal: Principal,
+	name: str,
+	content: bytes,
+	*,
+	dry_run: bool,
+	options: ImportOptions | None = None,
 ) -> dict[str, Any]:
 	"""The whole way at once, for commands: `{"summary", "accepted", "problems", "counts"}`.
 
@@ -277,7 +283,8 @@ async def import_now(
 			)
 		await to_thread(file_kinds.check, Path(file.name), kind)
 		form = FORMS[kind]
-		read = await opening.open_file(Path(file.name), form, Options(), {})
+		said = (options or ImportOptions()).model_dump(exclude_none=True)
+		read = await opening.open_file(Path(file.name), form, Options.of(said), {})
 	async with open_work(runtime, principal, action=ACTION, origin="cli") as work:
 		plan = await make_plan(work, read.bom, read.source, lock=not dry_run)
 		problems = [
@@ -302,7 +309,7 @@ async def import_now(
 				file_size=kept.size,
 				file_sha256=kept.sha256,
 				kind=form.value,
-				options=ImportOptions().model_dump(exclude_none=True),
+				options=said,
 			)
 		)
 		await work.flush()
@@ -322,6 +329,8 @@ async def import_now(
 def summary(plan: Plan, *, dry_run: bool) -> str:
 	"""One sentence of what happened or would happen."""
 	if plan.errors:
+		if len(plan.errors) == 1:
+			return _("1 problem; nothing was imported.")
 		return _("{n} problems; nothing was imported.", n=len(plan.errors))
 	counts = plan.counts()
 	if plan.diff.empty:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-from sqlalchemy import column, func, select, table
+from sqlalchemy import column, distinct, func, select, table
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.products import reading, service
@@ -105,6 +106,9 @@ async def frame(
 		tabs.append(("where-used", _("Where used"), f"{base}/where-used{of}"))
 	tabs.append(("documents", _("Documents"), f"{base}/documents{of}", counts["documents"]))
 	tabs.append(("revisions", _("Revisions"), f"{base}/revisions{of}", counts["revisions"]))
+	if work.principal.may(may.CHANGES_READ):
+		place = f"/plm/changes?{urlencode({'product_id': product['product_number']})}"
+		tabs.append(("changes", _("Changes"), place, counts["changes"]))
 	tabs.append(("effectivity", _("Effectivity"), f"{base}/effectivity"))
 	tabs.append(("sources", _("Sources"), f"{base}/sources"))
 	tabs.append(("alternates", _("Alternates"), f"{base}/alternates"))
@@ -125,8 +129,9 @@ async def frame(
 	}
 
 
-# Documents stand above products; here they are counted only.
+# Documents and changes stand above products; here they are counted only.
 _DOCUMENTS = table("plm_revision_documents", column("revision_id", id_type))
+_CHANGED = table("plm_change_items", column("item_id", id_type), column("change_id", id_type))
 
 
 async def _counts(work: Work, product_id: str, revision_id: str | None = None) -> dict[str, int]:
@@ -148,6 +153,10 @@ async def _counts(work: Work, product_id: str, revision_id: str | None = None) -
 			.where(_DOCUMENTS.c.revision_id == revision_id)
 			.scalar_subquery()
 			.label("documents"),
+			select(func.count(distinct(_CHANGED.c.change_id)))
+			.where(_CHANGED.c.item_id == product_id)
+			.scalar_subquery()
+			.label("changes"),
 		)
 	)
 	return dict(row.mappings().one())
