@@ -204,12 +204,8 @@ def _engine(composition: Composition, settings: Settings) -> PageEngine:
 		reload=settings.env == "development",
 	)
 	titles = {role.name: role.title for c in composition.capabilities for role in c.default_roles}
-
-	def role_title(name: str) -> str:
-		"""What people call a role; one that a tenant made keeps its name."""
-		return said(titles.get(name, name))
-
-	engine.environment.filters["role_title"] = role_title
+	# One that a tenant made keeps its name.
+	engine.environment.filters["role_title"] = lambda name: said(titles.get(str(name), str(name)))
 	return engine
 
 

@@ -21,8 +21,7 @@ MAX_DIGITS = 20
 MAX_DEPTH = 64
 ID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
-
-
+_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 TAKEN = "x-taken"  # in a schema, until `describing` knows whether a caller sends it
 _BOUNDS = {
 	"ge": "minimum",
@@ -58,9 +57,6 @@ def refused(code: str, sentence: str) -> _CustomError:
 	return _CustomError(code, "{sentence}", {"sentence": sentence})  # pyright: ignore
 
 
-_TWO_WAYS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-
-
 def _plain(text: str) -> str:
 	# Decimal would also read 1_000 and the digits of other scripts.
 	plain = text.strip()
@@ -78,10 +74,8 @@ def parse_amount(value: Any) -> Decimal:
 	except InvalidOperation:
 		remedy = _("This is not a number; write it like 1250.75, without separators.")
 		if isinstance(value, str) and _TWO_WAYS.fullmatch(text := value.strip()):
-			one, other = text.replace(",", ""), text.replace(",", ".")
-			remedy = _(
-				"This can be read in two ways; write {one} or {other}.", one=one, other=other
-			)
+			told = {"one": text.replace(",", ""), "other": text.replace(",", ".")}
+			remedy = _("This can be read in two ways; write {one} or {other}.", **told)
 		raise refused("amount", remedy) from None
 	if not amount.is_finite():
 		raise refused("amount", _("NaN and Infinity are not accepted."))
