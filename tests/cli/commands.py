@@ -45,15 +45,20 @@ def free_port() -> int:
 class Forking:
 	"""One process that has loaded the product and forks for each command: a start costs seconds."""
 
-	def __init__(self) -> None:
+	def __init__(self, python: str = sys.executable, folder: Path | None = None, **settings: str):
+		"""With a folder, commands run there, and each finds by itself what is installed."""
+		self.words = [python, "-P", str(Path(__file__).with_name("forked.py"))]
+		self.words += ["alone"] if folder else []
+		self.folder, self.settings = folder, settings
 		self.lock = threading.Lock()
 		self.process: subprocess.Popen[str] | None = None
 
 	def started(self) -> subprocess.Popen[str]:
 		if self.process is None or self.process.poll() is not None:
 			self.process = subprocess.Popen(
-				[sys.executable, "-P", str(Path(__file__).with_name("forked.py"))],
-				env=environment(),
+				self.words,
+				env=environment(**self.settings),
+				cwd=self.folder,
 				stdin=subprocess.PIPE,
 				stdout=subprocess.PIPE,
 				text=True,
@@ -84,7 +89,7 @@ class Forking:
 	def end(self) -> None:
 		if self.process is not None:
 			self.process.kill()
-			self.process.wait()
+			self.process.communicate()
 
 
 FORKING = Forking()

@@ -2,7 +2,8 @@
 
 Each line of its input is one command: words, environment, files for what it prints. Each command
 is a process of its own, with that environment alone, and ends as `python -m apg` would; its line
-of the answer is its number, then its exit code. `tests/cli/commands.py` is the other end.
+of the answer is its number, then its exit code. `tests/cli/commands.py` is the other end. Called
+with `alone`, it composes nothing beforehand: each command looks for itself what is installed.
 """
 
 import atexit
@@ -22,12 +23,15 @@ def load() -> None:
 	import pkgutil
 
 	from apg import cli
-	from apg.app import composition
+	from apg.app import BUILT_IN, composition
 
 	for module in pkgutil.iter_modules(cli.__path__):
 		if module.name != "skeleton":
 			importlib.import_module(f"apg.cli.{module.name}")
-	composition()
+	for place in BUILT_IN:
+		importlib.import_module(place)
+	if "alone" not in sys.argv:
+		composition()
 
 
 def become(asked: dict[str, object], out: str, err: str) -> None:

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.installing import Installation, empty_database, run_name
+from apg.app import composition
+from apg.kernel.testing import database, database_name
+from tests.conftest import HOME
+from tests.examples.installing import Installation
 
 
 @pytest.fixture(scope="session")
@@ -12,8 +15,9 @@ def installation(
 	server_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
 	"""Migrated, without any third party's capability yet."""
-	with empty_database(server_url, run_name("examples")) as url:
+	name = f"{database_name()}_examples"
+	with database(server_url, composition(), name, HOME / "template.lock") as url:
 		made = Installation(tmp_path_factory.mktemp("installation"), url)
-		migrated = made.run("migrate")
-		assert migrated.code == 0, migrated.text
+		assert made.run("migrate").rows == []
 		yield made
+		made.forking.end()

@@ -18,7 +18,7 @@ import httpx
 import sqlalchemy
 
 from apg.kernel.testing import TEST_SECRET
-from tests.cli.commands import SECONDS, environment, free_port
+from tests.cli.commands import SECONDS, Forking, environment, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PIP = next(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"), None)
@@ -67,6 +67,7 @@ class Installation:
 			"PYTHONPATH": str(ROOT / "src"),
 		}
 		self.log = folder / "log.txt"
+		self.forking = Forking(str(self.python), self.venv, PYTHONPATH=str(ROOT / "src"))
 
 	def pip(self, *words: str) -> None:
 		"""Python's own pip, from the wheel that it brings along; it may not look anywhere."""
@@ -86,13 +87,10 @@ class Installation:
 
 	def run(self, *words: str, as_json: bool = True) -> Answer:
 		"""`apg words…` to its end."""
-		done = subprocess.run(
-			[str(self.python), "-P", "-m", "apg", *words, *(["--json"] if as_json else [])],
-			env=environment(**self.settings), capture_output=True, text=True, timeout=SECONDS,
-			stdin=subprocess.DEVNULL, cwd=self.venv,
-		)  # fmt: skip
-		rows = json.loads(done.stdout) if as_json and done.stdout.strip() else []
-		return Answer(done.returncode, rows, done.stdout + done.stderr)
+		asked = (*words, *(["--json"] if as_json else []))
+		code, out, err = self.forking.run(asked, environment(**self.settings))
+		rows = json.loads(out) if as_json and out.strip() else []
+		return Answer(code, rows, out + err)
 
 	@contextmanager
 	def running(self) -> Iterator[httpx.Client]:
