@@ -283,7 +283,7 @@ def to_login(request: Request) -> Response | None:
 	wants_page = "text/html" in request.headers.get("accept", "")
 	if request.url.path.startswith("/api/") or not wants_page or request.method != "GET":
 		if request.headers.get("hx-request") == "true":
-			return Response(status_code=401, headers={"HX-Redirect": "/login"})
+			return Response(status_code=401)  # the page stays, with all that is typed on it
 		return None
 	query = f"?{request.url.query}" if request.url.query else ""
 	target: Any = quote(request.url.path + query, safe="/?=&%")
