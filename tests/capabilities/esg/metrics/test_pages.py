@@ -80,3 +80,21 @@ async def test_everything_is_searched_for_sites_and_records(
 	assert f"/esg/sites/{site.json()['id']}" in found.text
 	found = await client.get("/search", headers=alice.headers, params={"q": "E-4471"})
 	assert f"/esg/activities/{record.json()['id']}" in found.text
+
+
+async def test_the_list_of_metrics_without_their_last_value_leaves_out_computed_ones(
+	client: httpx.AsyncClient, alice: Person
+) -> None:
+	for fields in (
+		FORM | {"name": "Read by hand", "code": "HAND", "source": "manual", "activity": ""},
+		FORM | {"name": "Worked out", "code": "COMPUTED"},
+	):
+		made = await client.post("/esg/metrics/new", headers=alice.headers, data=fields)
+		assert made.status_code in (200, 204, 303), made.text
+	due = await client.get("/esg/metrics?due=true", headers=alice.headers)
+	assert due.status_code == 200, due.text
+	assert "Read by hand" in due.text
+	assert "Worked out" not in due.text
+	others = await client.get("/esg/metrics?due=false", headers=alice.headers)
+	assert "Worked out" in others.text
+	assert "Read by hand" not in others.text

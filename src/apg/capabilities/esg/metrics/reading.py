@@ -124,7 +124,7 @@ def is_due() -> ColumnElement[bool]:
 	)
 	return and_(
 		Metric.is_active,
-		Metric.source.not_in([str(one) for one in MetricSource if one.is_computed]),
+		*(Metric.source != str(one) for one in MetricSource if one.is_computed),
 		not_(reached.correlate(Metric, MetricState)),
 	)
 
