@@ -115,5 +115,7 @@ def _of_model(model: type[BaseModel], known: dict[type, list[Any]]) -> Check:
 			for name, inner in fields:
 				if name in value:
 					yield from inner(value[name], f"{place}.{name}".lstrip("."))
+		elif isinstance(value, Decimal):  # of which Pydantic would read the attributes
+			yield Problem(place or "body", _("Give an object."), "type")
 
 	return check

@@ -137,10 +137,11 @@ def _aware(moment: datetime) -> datetime:
 Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
 def _day(value: Any) -> Any:
-	if isinstance(value, (int, float, Decimal)) or (
-		isinstance(value, str) and _NUMBER.fullmatch(value)
-	):
+	if not (isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value))):
 		raise refused("day", _("Give the day as year, month and day, for example 2026-03-01."))
 	return value
 
