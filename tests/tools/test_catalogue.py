@@ -23,7 +23,7 @@ GERMAN = {
 	"Validation error": "Eingabefehler",
 	"This field is required.": "Dieses Feld ist nötig.",
 	"Products": "Produkte",
-	"Choose one of {choices}.": "Wählen Sie aus {choices}.",
+	"Choose one of {expected}.": "Wählen Sie aus {expected}.",
 }
 
 

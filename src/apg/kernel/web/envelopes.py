@@ -301,34 +301,31 @@ def problems_of(items: Iterable[Any]) -> list[Problem]:
 
 
 def _sentence(item: Any) -> str:
-	kind, context = item.get("type"), item.get("ctx") or {}
+	kind, context = str(item.get("type")), item.get("ctx") or {}
 	if kind in ("too_short", "too_long") and isinstance(item.get("input"), str):
 		kind = f"string_{kind}"  # a text whose length is looked at after other checks
-	if kind == "missing":
-		return _("This field is required.")
-	if kind == "extra_forbidden":
-		return _("This field is not known here; remove it.")
-	if kind == "string_too_short":
-		return _("Give at least {n} characters.", n=context.get("min_length"))
-	if kind == "string_too_long":
-		return _("Give at most {n} characters.", n=context.get("max_length"))
-	if kind in ("enum", "literal_error"):
-		return _("Choose one of {choices}.", choices=context.get("expected"))
-	if kind in _BOUNDS:
-		word = _BOUNDS[kind]
-		return _(_BOUND_SENTENCES[word], bound=context.get(word))
+	blank = kind == "string_too_short" and context.get("min_length") == 1
+	if blank or (kind.endswith("_type") and item.get("input", "") is None):
+		kind = "missing"
+	if (said := _SAID.get(kind)) is not None:
+		return _(said, **context)
 	return str(item.get("msg", _("Not valid."))).removeprefix("Value error, ")
 
 
-_BOUNDS = {
-	"less_than": "lt",
-	"less_than_equal": "le",
-	"greater_than": "gt",
-	"greater_than_equal": "ge",
-}
-_BOUND_SENTENCES = {
-	"lt": N_("Give a number below {bound}."),
-	"le": N_("Give a number of at most {bound}."),
-	"gt": N_("Give a number above {bound}."),
-	"ge": N_("Give a number of at least {bound}."),
+_SAID = {
+	"missing": N_("This field is required."),
+	"extra_forbidden": N_("This field is not known here; remove it."),
+	"string_too_short": N_("Give at least {min_length} characters."),
+	"string_too_long": N_("Give at most {max_length} characters."),
+	"string_pattern_mismatch": N_("Write it in the form that is asked for: {pattern}"),
+	"too_short": N_("Give at least {min_length}."),
+	"too_long": N_("Give at most {max_length}."),
+	"enum": N_("Choose one of {expected}."),
+	"literal_error": N_("Choose one of {expected}."),
+	"less_than": N_("Give a number below {lt}."),
+	"less_than_equal": N_("Give a number of at most {le}."),
+	"greater_than": N_("Give a number above {gt}."),
+	"greater_than_equal": N_("Give a number of at least {ge}."),
+	"int_parsing": N_("Give a whole number."),
+	"date_from_datetime_parsing": N_("Give a day, as 2026-03-31."),
 }

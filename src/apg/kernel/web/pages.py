@@ -125,6 +125,7 @@ class FormState:
 	values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 	problems: Sequence[Problem] = ()
 	labels: dict[str, str] = field(default_factory=dict[str, str])
+	prefix: str = ""  # of ids, where two forms of a page have a field of one name
 
 	@classmethod
 	def of(cls, entity: Any = None, **values: Any) -> "FormState":

@@ -127,9 +127,7 @@ async def _keep(work: Work, baseline_id: str, held: Taken, hashes: dict[str, str
 
 async def _product(work: Work, new: BaselineIn) -> str:
 	if (new.product_id is None) == (new.product_number is None):
-		raise Invalid.one(
-			"product_number", _("Name the product by product_id or by product_number.")
-		)
+		raise Invalid.one("product_number", _("Name one product by its number, or by product_id."))
 	chosen = Item.id == new.product_id if new.product_id else Item.number == new.product_number
 	found = await work.scalar(select(Item.id).where(chosen, ~Item.is_deleted))
 	if found is None:

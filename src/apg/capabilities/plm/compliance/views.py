@@ -1,5 +1,6 @@
 """`/plm/compliance`: the matrix, and what is known of one product."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -135,9 +136,7 @@ async def _list_form(work: Work, form: FormState, status: int = 200, **more: Any
 	)
 
 
-async def _page(
-	work: Work, product_id: str, form: FormState | None = None, status: int = 200
-) -> Response:
+async def _page(work: Work, product_id: str, status: int = 200, **forms: FormState) -> Response:
 	frame = await products.frame(work, product_id, "compliance")
 	product = frame["product"]
 	statuses = await service.of_product(work, product["product_id"])
@@ -154,7 +153,8 @@ async def _page(
 		statuses=statuses,
 		declared=declared,
 		tones=STANDINGS,
-		form=form or FormState.of({}),
+		form=forms.get("form") or FormState.of({}),
+		declaring=replace(forms.get("declaring") or FormState.of({}), prefix="declared-"),
 		codes=[(one["code"], one["name"]) for one in active],
 		lists=[(one["code"], one["name"]) for one in active if one["basis"] != Basis.NONE],
 		words=[
@@ -181,7 +181,7 @@ async def record(product_id: str, request: Request, work: Updating) -> Response:
 		await service.record(work, product_id, code, checked(StatusIn, given))
 	except (Invalid, Conflict) as refused:
 		await work.close()
-		return await _page(work, product_id, _refused(values, refused), 422)
+		return await _page(work, product_id, 422, form=_refused(values, refused))
 	return lead_to(work, f"/plm/products/{product_id}/compliance", text=_("Recorded."))
 
 
@@ -194,7 +194,7 @@ async def declare(product_id: str, request: Request, work: Updating) -> Response
 		await service.declare(work, product_id, checked(DeclarationIn, given))
 	except (Invalid, Conflict) as refused:
 		await work.close()
-		return await _page(work, product_id, _refused(values, refused), 422)
+		return await _page(work, product_id, 422, declaring=_refused(values, refused))
 	return lead_to(work, f"/plm/products/{product_id}/compliance", text=_("Declared."))
 
 

@@ -1,13 +1,15 @@
 """What a product looks like on the wire, in and out."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, ProductType
-from apg.kernel.web.wire import Amount, Day, Line
+from apg.kernel.texts import _
+from apg.kernel.web.wire import Amount, Day, Line, refused
 
 LARGEST = Decimal(9_000_000_000_000)  # in millionths it fits the 64 bits of the roll-up
 Name = Annotated[Line, Field(min_length=3, max_length=200)]
@@ -173,6 +175,18 @@ class CostOut(BaseModel):
 	created_at: datetime
 
 
+_SCHEME = r"^[a-z][a-z0-9_.-]{1,39}$"
+
+
+def _scheme_word(text: str) -> str:
+	if re.fullmatch(_SCHEME, text) is None:
+		raise refused(
+			"scheme",
+			_("Give a word of 2 to 40 small letters and digits that begins with a letter, as erp."),
+		)
+	return text
+
+
 class IdentifierIn(BaseModel):
 	"""Another name of a product: scheme `gtin`, `customer`, `erp`, `mpn`, `sku` or one's own."""
 
@@ -181,7 +195,9 @@ class IdentifierIn(BaseModel):
 		json_schema_extra={"examples": [{"scheme": "erp", "value": "400-1234"}]},
 	)
 
-	scheme: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{1,39}$")]
+	scheme: Annotated[
+		str, Field(json_schema_extra={"pattern": _SCHEME}), AfterValidator(_scheme_word)
+	]
 	value: Annotated[Line, Field(min_length=1, max_length=200)]
 	issuer: Annotated[
 		Line, Field(max_length=200, description="whose number it is: the customer, maker or seller")

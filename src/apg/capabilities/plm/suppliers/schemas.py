@@ -1,20 +1,35 @@
 """Manufacturers, their parts, suppliers and offers on the wire."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.products.schemas import LARGEST, Cost, Currency
-from apg.kernel.web.wire import Amount, Day, IdText, Line
+from apg.kernel.texts import _
+from apg.kernel.web.wire import Amount, Day, IdText, Line, refused
 
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 PartNumber = Annotated[Line, Field(min_length=1, max_length=200)]
 Note = Annotated[Line, Field(max_length=1000)]
-Website = Annotated[Line, Field(max_length=300, pattern=r"^https?://[^\s]+$")]
+_ADDRESS = r"^https?://[^\s]+$"
+
+
+def _website(text: str) -> str:
+	if re.match(_ADDRESS, text) is None:
+		raise refused("website", _("Begin with https:// or http://, and leave no spaces."))
+	return text
+
+
+Website = Annotated[
+	Line,
+	Field(max_length=300, json_schema_extra={"pattern": _ADDRESS}),
+	AfterValidator(_website),
+]
 Days = Annotated[int, Field(ge=0, le=3650)]
 Positive = Annotated[Amount, Field(gt=0, lt=LARGEST)]
 Rank = Annotated[int, Field(ge=1, le=1000)]
