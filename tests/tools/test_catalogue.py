@@ -61,7 +61,7 @@ def test_texts_of_every_kind_are_in_it() -> None:
 		"Somebody has this user name already.",  # human()
 		"API key",  # __human__
 		"Somebody else changed this meanwhile",  # title of an error
-		"Give a number below {bound}.",  # N_
+		"Give a number below {lt}.",  # N_
 		"Select all rows of this page",  # a template
 	} <= known
 	assert len(known) > 500
