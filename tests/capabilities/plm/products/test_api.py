@@ -258,6 +258,9 @@ async def test_deletion_and_use_at_once(shop: Workshop):
 		("status=active", "ab"),
 		("attribute=bar:280.5", "a"),
 		("attribute=bar:281", ""),
+		("attribute=colour:red&attribute=bar:280.5", "a"),
+		("attribute=dry:true&attribute=size:7", "a"),
+		("attribute=size:7&attribute=colour:grey", ""),
 		("cost_min=5", "bc"),
 		("cost_max=5", "ab"),
 		("cost_min=5&cost_max=5", "b"),
@@ -266,7 +269,7 @@ async def test_deletion_and_use_at_once(shop: Workshop):
 )
 async def test_what_is_found(shop: Workshop, query: str, found: str):
 	await shop.product("a", product_name="Pump small", tags=["a_b", "x"], price=3,
-		custom_attributes={"bar": 280.5})  # fmt: skip
+		custom_attributes={"bar": 280.5, "colour": "red", "dry": True, "size": "7"})  # fmt: skip
 	await shop.product(
 		"b", kind="kit", product_name="Pump 100%", product_description="axial", price=5
 	)

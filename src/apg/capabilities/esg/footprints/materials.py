@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, literal_column, or_, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from apg.capabilities.esg.footprints.models import Material, MaterialName
@@ -14,6 +14,7 @@ from apg.contracts.plm import Contents, MaterialUse
 from apg.kernel.database import AnySelect
 from apg.kernel.errors import Invalid
 from apg.kernel.json_rows import One, Page
+from apg.kernel.search import found_by
 from apg.kernel.texts import _
 from apg.kernel.work import Work
 
@@ -46,11 +47,8 @@ def select_materials(search: str | None = None) -> AnySelect:
 		Material.version.label("etag"),
 	)
 	if search:
-		like = f"%{key_of(search).replace('%', '').replace('_', '')}%"
-		named = select(MaterialName.material_id).where(MaterialName.key.like(like))
-		statement = statement.where(
-			or_(Material.id.in_(named), func.lower(Material.activity_code).like(like))
-		)
+		found = found_by("esg_materials", {"q": key_of(search)})
+		statement = statement.where(Material.id.in_(found))
 	return statement
 
 

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, all_, bindparam, cast, exists, literal, select
+from sqlalchemy import ColumnElement, Text, all_, bindparam, cast, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from apg.capabilities.esg.metrics import reading
@@ -160,14 +160,14 @@ def matching(
 
 
 async def categories(work: Work) -> list[str]:
-	"""The categories that metrics of the tenant have, in order."""
-	return await work.scalars(
-		select(Metric.category)
-		.where(~Metric.is_deleted)
-		.distinct()
-		.order_by(Metric.category)
-		.limit(200)
-	)
+	"""The categories that metrics of the tenant have, in order: from each to the next by index, since
+	few stand for many."""
+	live = select(func.min(Metric.category).label("category")).where(~Metric.is_deleted)
+	found = live.cte("found", recursive=True)
+	following = live.where(Metric.category > found.c.category).scalar_subquery()
+	found = found.union_all(select(following).where(found.c.category.is_not(None)))
+	named = select(found.c.category).where(found.c.category.is_not(None)).limit(200)
+	return await work.scalars(named)
 
 
 async def standings(work: Work, metric_ids: list[str]) -> dict[str, str]:
