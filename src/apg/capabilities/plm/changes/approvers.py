@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from apg.capabilities.plm.changes.assessment import Assessment
 from apg.capabilities.plm.changes.models import Absence, ApprovalRule, Change
-from apg.capabilities.plm.permissions import CHANGES_APPROVE
+from apg.capabilities.plm.permissions import CHANGES_APPROVE, role_title
 from apg.capabilities.plm.products.service import default_currency
 from apg.capabilities.plm.settings import PlmSettings
 from apg.capabilities.plm.shared import approval_rules as rules
@@ -145,7 +145,7 @@ async def asked_of(work: Work, change: Change) -> tuple[list[Asked], list[Proble
 	by_rules = rules.required(await active_rules(work), facts, threshold(work))
 	needed = sorted([*by_rules, *stages], key=lambda each: each[0].step)
 	if not needed:
-		text = _("No rule says who approves this; make one at {page}.", page=RULES_PAGE)
+		text = _("No rule says who approves this; make one. {page}", page=RULES_PAGE)
 		problems.append(Problem("approvals", text, "no_rule"))
 	people = await _people(work, {rule.role for rule, _why in needed}, _authors(work, change))
 	found: list[Asked] = []
@@ -154,8 +154,8 @@ async def asked_of(work: Work, change: Change) -> tuple[list[Asked], list[Proble
 		if not asked:
 			text = _(
 				"Nobody but the author can approve as “{role}” ({rule}). "
-				"Give the role to somebody at {members}, or change the rule at {page}.",
-				role=rule.role,
+				"Give the role to somebody at {members}, or change the rule. {page}",
+				role=role_title(rule.role),
 				rule=rule.name,
 				members=MEMBERS_PAGE,
 				page=RULES_PAGE,

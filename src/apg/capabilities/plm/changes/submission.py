@@ -59,14 +59,17 @@ def _of_itself(change: Change, items: Sequence[ChangeItem]) -> list[Problem]:
 	found: list[Problem] = []
 	here = f"/plm/changes/{change.id}"
 	if change.kind in (ChangeKind.CHANGE_ORDER, ChangeKind.DEVIATION) and not items:
-		text = _("No product is affected; add one at {page}.", page=f"{here}?tab=redline")
+		text = _("No product is affected; add one. {page}", page=f"{here}?tab=redline")
 		found.append(Problem("items", text, "missing"))
 	if change.kind == ChangeKind.DEVIATION:
 		if change.valid_until is None:
-			text = _("A deviation ends some day; give it at {page}.", page=f"{here}/edit")
+			text = _("A deviation ends some day; say on which. {page}", page=f"{here}/edit")
 			found.append(Problem("valid_until", text, "missing"))
 		elif change.valid_until <= utc_now():
-			text = _("The deviation would have ended already; see {page}.", page=f"{here}/edit")
+			text = _(
+				"The deviation would have ended already; give a later day. {page}",
+				page=f"{here}/edit",
+			)
 			found.append(Problem("valid_until", text, "past"))
 	return found
 
@@ -93,7 +96,7 @@ async def moved_bases(
 		if (now.id if now is not None else None) == item.from_revision_id:
 			continue
 		text = _(
-			"{number}: revision {label} was released meanwhile; bring the change onto it at {page}.",
+			"{number}: revision {label} was released meanwhile; bring the change onto it. {page}",
 			number=numbers[item.item_id],
 			label=now.label if now is not None else "–",
 			page=f"/plm/changes/{item.change_id}/items/{item.id}/rebase",
@@ -134,7 +137,7 @@ async def _of_revisions(
 		for row in rows:
 			field, page = place(row.parent_revision_id, f"lines.{row.find_number}")
 			text = _(
-				"{number} becomes obsolete by this change and is still on line {n}; see {page}.",
+				"{number} becomes obsolete by this change and is still on line {n}; take it out. {page}",
 				number=numbers[row.child_item_id],
 				n=row.find_number,
 				page=page,
