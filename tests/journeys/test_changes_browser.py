@@ -112,7 +112,7 @@ def test_raised_redlined_approved_by_three_released_and_compared(
 
 	site.work(manager, calculated)
 	with watching(chromium, site, width=390) as phone:
-		page = phone.sign_in(approver)
+		page = phone.enter(approver)
 		phone.open("/plm/changes?waiting=true")
 		assert_fits(page)
 		page.get_by_role("link", name="ECO-000001").first.click()
@@ -141,7 +141,7 @@ def test_raised_redlined_approved_by_three_released_and_compared(
 
 	for one in (quality, boss):
 		with watching(chromium, site) as desk:
-			page = desk.sign_in(one)
+			page = desk.enter(one)
 			desk.open(f"{change}/approve")
 			page.fill("#approve-secret", PASSWORD)
 			page.get_by_role("button", name="Sign and approve").click()
@@ -149,7 +149,7 @@ def test_raised_redlined_approved_by_three_released_and_compared(
 			settled(page)
 
 	with watching(chromium, site) as desk:
-		page = desk.sign_in(manager)
+		page = desk.enter(manager)
 		screenshots(desk.open("/plm/changes"), "changes")
 		screenshots(desk.open("/plm/changes/rules"), "change-rules")
 		desk.open(change)

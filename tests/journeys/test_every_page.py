@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -56,11 +56,15 @@ class Windows:
 	inside: Watched
 	outside: Watched
 	fresh: Watched
+	# Of each page that was looked at inside, what it links to.
+	links: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
 @pytest.fixture(scope="module")
-def company(site: Site) -> Company:
-	return stock(site)
+def company(site: Site) -> Iterator[Company]:
+	made = stock(site)
+	yield made
+	made.api.close()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +75,7 @@ def windows(chromium: Browser, site: Site, company: Company) -> Iterator[Windows
 		for window, someone in zip(opened, (company.admin, None, newcomer), strict=True):
 			window.page.emulate_media(reduced_motion="reduce")  # nothing to wait for
 			if someone:
-				window.sign_in(someone)
+				window.enter(someone)
 		yield Windows(*opened)
 
 
@@ -148,6 +152,7 @@ def test_a_page_of_a_stocked_company(windows: Windows, company: Company, path: s
 	for address in company.faces(path):
 		name = f"page-{name_of(address)}"
 		look(windows.inside, address, name, STATUS.get(address, 200))
+		windows.links.setdefault(path, links_of(windows.inside.page))
 
 
 @pytest.mark.parametrize("path", FIRST_DAY)
@@ -173,7 +178,7 @@ def test_pages_that_refuse(
 	look(windows.outside, "/reset/forged-token-of-nobody", "refused-link", 410)
 	stranger = site.person(company.admin.tenant_id, "Sven Stranger")
 	with watching(chromium, site) as window:
-		window.sign_in(stranger)
+		window.enter(stranger)
 		look(window, "/admin/audit", "refused-403", 403)
 		look(window, "/", "home-without-rights")
 
@@ -190,6 +195,15 @@ def test_a_page_that_a_phone_loads(windows: Windows, company: Company, path: str
 	assert windows.inside.complaints == []
 
 
+def links_of(page: Page) -> list[str]:
+	"""Where the links, parts and searches of a page lead, as they are written."""
+	return page.evaluate(
+		"""() => [...document.querySelectorAll('a[href], [hx-get], form[method=get]')]
+			.map(one => one.getAttribute('href') ?? one.getAttribute('hx-get')
+				?? one.getAttribute('action'))"""
+	)
+
+
 def _shape(address: str) -> str:
 	"""A link without its ids and its query: one of each shape is followed."""
 	return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+$", "…", address.partition("?")[0])
@@ -201,14 +215,11 @@ def test_no_link_leads_nowhere(windows: Windows, company: Company) -> None:
 	window.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
 	page, asked, dead = window.page, set[str](), list[str]()
 	for path in INSIDE:
-		page.goto(window.site.address + company.address(path))
-		settled(page)
-		links: list[str] = page.evaluate(
-			"""() => [...document.querySelectorAll('a[href], [hx-get], form[method=get]')]
-				.map(one => one.getAttribute('href') ?? one.getAttribute('hx-get')
-					?? one.getAttribute('action'))"""
-		)
-		for link in links:
+		if path not in windows.links:
+			page.goto(window.site.address + company.address(path))
+			settled(page)
+			windows.links[path] = links_of(page)
+		for link in windows.links[path]:
 			shape = _shape(link.partition("#")[0])
 			if not shape.startswith("/") or shape in asked:
 				continue

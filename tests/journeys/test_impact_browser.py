@@ -91,7 +91,7 @@ def test_an_impact_is_read_and_traced(chromium: Browser, site: Site) -> None:
 	site.work(manager, calculated)
 	change = f"/plm/changes/{change_id}?tab=impact"
 	with watching(chromium, site) as desk:
-		page = desk.sign_in(manager)
+		page = desk.enter(manager)
 		desk.open(change)
 		settled(page)
 		expect(page.locator(".impact-numbers")).to_contain_text("+8.00")
@@ -110,7 +110,7 @@ def test_an_impact_is_read_and_traced(chromium: Browser, site: Site) -> None:
 			assert_fits(page)
 			screenshots(page, name)
 	with watching(chromium, site, width=390) as phone:
-		page = phone.sign_in(manager)
+		page = phone.enter(manager)
 		phone.open(change)
 		settled(page)
 		assert_fits(page)

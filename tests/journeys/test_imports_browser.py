@@ -25,7 +25,7 @@ def upload(page: Page, path: Path) -> None:
 def test_a_file_is_compared_accepted_and_compared_again(
 	watched: Watched, admin: Someone, tmp_path: Path
 ) -> None:
-	page = watched.sign_in(admin)
+	page = watched.enter(admin)
 	watched.open("/plm/imports")
 	screenshots(page, "imports-empty")
 	page.click("text=Import a file")
@@ -70,7 +70,7 @@ def test_a_file_is_compared_accepted_and_compared_again(
 def test_columns_are_corrected_until_the_file_can_be_taken(
 	watched: Watched, admin: Someone, tmp_path: Path
 ) -> None:
-	page = watched.sign_in(admin)
+	page = watched.enter(admin)
 	table = tmp_path / "pump.csv"
 	table.write_text(CSV)
 	watched.open("/plm/imports/new")
@@ -131,7 +131,7 @@ def step_file() -> str:
 def test_netlist_assembly_and_ragged_table_come_in(
 	watched: Watched, admin: Someone, tmp_path: Path
 ) -> None:
-	page = watched.sign_in(admin)
+	page = watched.enter(admin)
 	netlist = tmp_path / "board.xml"
 	netlist.write_text(
 		"<?xml version='1.0'?><export version='E'><design><sheet><title_block><title>Controller"

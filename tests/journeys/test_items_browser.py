@@ -124,7 +124,7 @@ def company(site: Site) -> tuple[Company, object]:
 
 @pytest.fixture
 def desk(watched: Watched, company: tuple[Company, object]) -> Watched:
-	watched.sign_in(company[1])  # pyright: ignore[reportArgumentType]
+	watched.enter(company[1])  # pyright: ignore[reportArgumentType]
 	return watched
 
 

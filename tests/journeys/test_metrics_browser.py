@@ -129,8 +129,8 @@ def test_another_save_meanwhile_is_not_overwritten(
 ) -> None:
 	"""Two people edit one definition: the second is told, and the first one's words stay."""
 	with watching(chromium, site) as first, watching(chromium, site) as second:
-		first.sign_in(sana)
-		second.sign_in(sana)
+		first.enter(sana)
+		second.enter(sana)
 		first.open("/esg/metrics?search=TRAINING_HOURS")
 		first.page.locator("#list tbody a.row-link").click()
 		first.page.get_by_role("link", name="Edit").click()
@@ -183,7 +183,7 @@ def test_every_page_of_the_demo_looks_right(watched: Watched, sana: Someone) -> 
 
 
 def test_a_reader_sees_all_and_changes_nothing(watched: Watched, reader: Someone) -> None:
-	page = watched.sign_in(reader)
+	page = watched.enter(reader)
 	watched.open("/esg/executive/dashboard")
 	assert page.url.endswith("/esg/metrics?is_kpi=true")
 	expect(page.locator("#list tbody tr")).to_have_count(4)
@@ -197,7 +197,7 @@ def test_a_reader_sees_all_and_changes_nothing(watched: Watched, reader: Someone
 
 
 def test_a_list_by_keyboard(watched: Watched, reader: Someone) -> None:
-	page = watched.sign_in(reader)
+	page = watched.enter(reader)
 	watched.open("/esg/metrics")
 	page.locator("#list tbody tr").first.focus()
 	page.keyboard.press("ArrowDown")

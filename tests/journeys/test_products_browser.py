@@ -93,7 +93,7 @@ def company(site: Site) -> Company:
 
 @pytest.fixture
 def signed_in(watched: Watched, company: Company) -> Watched:
-	watched.sign_in(company.admin)
+	watched.enter(company.admin)
 	return watched
 
 
@@ -384,7 +384,7 @@ def test_who_may_only_read_is_offered_nothing_else(
 	chromium: Browser, site: Site, company: Company
 ) -> None:
 	with watching(chromium, site) as watched:
-		page = watched.sign_in(company.viewer)
+		page = watched.enter(company.viewer)
 		watched.open("/plm/products")
 		expect(page.get_by_role("link", name="New product")).to_have_count(0)
 		watched.open(company.path("PUMP-1"))

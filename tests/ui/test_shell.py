@@ -16,6 +16,7 @@ from apg import ui
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = "async options => (await axe.run(document, options)).violations"
 QUIET = [
 	"--no-sandbox",
 	"--disable-gpu",
@@ -109,10 +110,9 @@ def test_no_page_breaks_the_accessibility_rules(
 		options: dict[str, Any] = {"resultTypes": ["violations"]}
 		if scheme == "dark":  # nothing else depends on the theme
 			options["runOnly"] = ["color-contrast"]
-		result = page.evaluate("options => axe.run(document, options)", options)
 		found += [
 			f"{path}: {one['id']} {one['nodes'][0]['target']} {one['nodes'][0]['failureSummary']}"
-			for one in result["violations"]
+			for one in page.evaluate(VIOLATIONS, options)
 		]
 	context.close()
 	assert found == []
@@ -129,9 +129,8 @@ def test_what_floats_is_accessible_too(chromium: Browser, site: str) -> None:
 	found: dict[str, Any] = {}
 
 	def look(what: str) -> None:
-		result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-		if result["violations"]:
-			found[what] = [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]]
+		if violations := page.evaluate(VIOLATIONS, {"resultTypes": ["violations"]}):
+			found[what] = [(v["id"], v["nodes"][0]["html"]) for v in violations]
 
 	page.keyboard.press("Control+k")
 	look("palette")
