@@ -97,13 +97,15 @@ async def test_ten_thousand_of_one_caller_are_one_row_and_one_event(
 	tenant = people.alice.tenant_id
 	admin = await asyncpg.connect(admin_url)
 	try:
-		# The function alone, in one statement: what ten thousand calls within a minute come to.
+		# The function alone: what ten thousand calls within a minute come to. In few statements, yet
+		# not in one, where each call would find the versions of its row that all before it left.
 		before = await admin.fetchval("select date_trunc('minute', clock_timestamp())")
-		await admin.execute(
-			"select security_event($1, 'token_reuse', 'high', 'x', 'POST /x', null, '', '') "
-			"from generate_series(1, 10000)",
-			tenant,
-		)
+		for _hundred in range(100):
+			await admin.execute(
+				"select security_event($1, 'token_reuse', 'high', 'x', 'POST /x', null, '', '') "
+				"from generate_series(1, 100)",
+				tenant,
+			)
 		after = await admin.fetchval("select date_trunc('minute', clock_timestamp())")
 		rows = await admin.fetch(
 			"select times from security_events where tenant_id = $1 and route = 'POST /x'", tenant
