@@ -72,7 +72,7 @@ async def test_the_paper_says_what_was_changed_and_who_signed(stocked: Company):
 	signed = next(one for one in stages[0]["approvals"] if one["user_id"] == stocked.ada.user_id)
 	at = signed["decided_at"][:19].replace("T", " ")
 	assert re.search(
-		rf"Ada .*\(plm_tech ?nical_approver\) round 2 approves the package of this hash {at} UTC",
+		rf"Ada .*\(Tech ?nical ?approver\) round 2 approves the package of this hash {at} UTC",
 		told,
 	), told
 	assert told.count("approves the package of this hash") == 2
