@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,8 @@ TOKEN_SECONDS = 300.0
 # Other sentences are rules between fields, or with what is recorded, which no schema can tell.
 OF_FORM = re.compile(
 	r"required\.|field is not known here|Give at (least|most) \d+ characters|Choose one of"
-	r"|Give a number|Input should|Control characters|This is not an id|valid JSON"
+	r"|Give a (number|whole number\.)|Give a day|Write it in the form|Input should"
+	r"|Control characters|This is not an id|valid JSON"
 )
 
 
@@ -65,7 +66,9 @@ def _kept(made: Served, name: str, value: Any) -> Any:
 
 
 @contextmanager
-def _schema(made: Served, pattern: str, config: dict[str, Any]) -> Iterator[Any]:
+def _schema(
+	made: Served, pattern: str, config: dict[str, Any], wanted: Callable[[str], bool]
+) -> Iterator[Any]:
 	settings = SchemathesisConfig.from_dict(config)
 	schema = schemathesis.openapi.from_dict(made.document, config=settings)
 	schema.config.update(base_url=made.url)
@@ -110,15 +113,30 @@ def _schema(made: Served, pattern: str, config: dict[str, Any]) -> Iterator[Any]
 	for hook in hooks:
 		schemathesis.hook(hook)
 	try:
-		yield schema.include(path_regex=pattern)
+		yield schema.include(
+			lambda context: bool(
+				re.search(pattern, context.operation.path) and wanted(context.operation.label)
+			)
+		)
 	finally:
 		for hook in hooks:
 			GLOBAL_HOOK_DISPATCHER.unregister(hook)
 
 
-def run(made: Served, pattern: str, config: dict[str, Any], done: Run) -> Run:
-	"""Every phase over the operations whose path has the pattern."""
-	with _schema(made, pattern, config) as schema:
+def every(label: str) -> bool:
+	"""All operations."""
+	return True
+
+
+def run(
+	made: Served,
+	pattern: str,
+	config: dict[str, Any],
+	done: Run,
+	wanted: Callable[[str], bool] = every,
+) -> Run:
+	"""Every phase over the operations whose path has the pattern and whose label is wanted."""
+	with _schema(made, pattern, config, wanted) as schema:
 		for event in from_schema(schema).execute():
 			if isinstance(event, events.ScenarioFinished):
 				_count(done, event)

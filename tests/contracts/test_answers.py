@@ -1,12 +1,13 @@
 """Generated requests over the whole API: every answer is one that the description promises.
 
-`-m soak` asks every operation a little, then makes 2,000 cases of each capability and
-those that the form of every parameter and body demands.
+Each run asks half of the operations once, APG_SEED says which; `-m soak` asks all of them, makes 2,000
+cases of each capability and those that the form of every parameter and body demands.
 """
 
 import math
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,13 +76,17 @@ def count(made: Served, name: str) -> int:
 	)
 
 
-@pytest.mark.soak
+def chosen(label: str) -> bool:
+	"""Half of all operations, the same with the same seed."""
+	return zlib.crc32(f"{SEED} {label}".encode()) % 2 == 0
+
+
 @pytest.mark.parametrize("name", list(CAPABILITIES))
-def test_a_few_requests_to_every_operation(product: Served, name: str) -> None:
-	done = run(product, CAPABILITIES[name], configured(1, "fuzzing"), Run())
+def test_a_request_to_every_other_operation(product: Served, name: str) -> None:
+	done = run(product, CAPABILITIES[name], configured(1, "fuzzing"), Run(), chosen)
 	assert told(done) == ""
 	assert done.errors == []
-	assert len(done.operations) > count(product, name) * 0.95
+	assert len(done.operations) > count(product, name) * 0.35
 
 
 @pytest.mark.soak
