@@ -6,7 +6,8 @@ import pytest
 from tests.capabilities.esg.footprints.conftest import CarbonShop
 from tests.capabilities.esg.footprints.test_footprints import a_bicycle
 
-from apg.capabilities.plm.structures import carbon
+from apg.capabilities.plm.structures import carbon, exact
+from apg.capabilities.plm.structures.kept_rollups import rollup_cache
 
 D = Decimal
 
@@ -63,3 +64,24 @@ async def test_by_material_gives_the_same_as_one_by_one(
 	monkeypatch.setattr(carbon, "MANY", 0)
 	assert (await shop.get("bike", "/rollup")).data["co2e"] == whole
 	assert (await shop.get("bike", "/structure", depth=9, rollup="true")).data["lines"] == rows
+
+
+async def test_a_large_total_is_not_walked_in_fractions_for_want_of_digits(
+	shop: CarbonShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	"""In a structure of a million lines that would take seconds."""
+	await a_bicycle(shop)
+	await shop.product("saddle", kind="purchased", mass=300, material="Steel")
+	await shop.product("hoard")
+	assert (await shop.line("hoard", "saddle", 1_234_567)).status == 201
+	exactly = (await shop.get("hoard", "/rollup")).data["co2e"]["unit_total"]
+	assert exactly > 100_000
+
+	def refuse(*_given: object) -> None:
+		raise AssertionError("walked in fractions")
+
+	monkeypatch.setattr(exact, "MOST_LINES", 0)
+	monkeypatch.setattr(exact.ExactWalk, "totals", refuse)
+	rollup_cache().clear()
+	large = (await shop.get("hoard", "/rollup")).data["co2e"]["unit_total"]
+	assert abs(large - exactly) <= exactly * D("1e-9")

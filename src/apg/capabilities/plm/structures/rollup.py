@@ -39,6 +39,8 @@ from apg.kernel.work import Work
 
 COST, MASS = "cost", "mass"
 DIGITS = {COST: exact.DIGITS, MASS: exact.DIGITS, CO2E: 9}
+MOST_SIGNIFICANT = 10
+"""Of totals of large structures: of more, floats would leave every one to fractions, which takes seconds."""
 BOUGHT = tuple(
 	TYPES.index(each)
 	for each in (ProductType.PURCHASED, ProductType.RAW_MATERIAL, ProductType.SERVICE)
@@ -126,10 +128,10 @@ class RolledUp:
 		if self._exact is not None:
 			return self._exact[name].decimal(node, DIGITS[name], times)
 		value = float(totals.values[node]) * float(times)
-		digits = DIGITS[name] - max(0, len(str(int(abs(value)))) - 4)
+		digits = MOST_SIGNIFICANT - len(str(int(abs(value))))
 		structure = self.snapshot.structure
 		if node != structure.index(self.root):
-			return exact.decimal_of(Fraction(value), min(DIGITS[name], digits))
+			return exact.decimal_of(Fraction(value), max(0, min(DIGITS[name], digits)))
 
 		def precisely() -> Fraction:
 			figures = self.rolled.figures[name]
