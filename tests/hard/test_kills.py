@@ -21,6 +21,7 @@ from tests.hard.fleet import TARGETS, WEBS, WORKER, Fleet
 
 pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.slow]
 RATE = 50  # writes a second
+OPEN = 200  # writes that wait for their answer at once: four seconds without a database
 PARTS = 3_000  # of one import: more than a request takes over by itself
 PRODUCTS, IMPORTS = "/api/v1/plm/products", "/api/v1/plm/imports"
 
@@ -35,11 +36,12 @@ class Writers:
 		self.imports: dict[int, str] = {}
 		self.surprises: list[str] = []
 		self.troubles = 0
+		self.seconds = 0.0  # for which writes were begun
 		self._webs = itertools.cycle(WEBS)
 		self._begun = itertools.count()
 		self._client = httpx.AsyncClient(
 			headers=fleet.headers, trust_env=False, timeout=15,
-			limits=httpx.Limits(max_connections=60, max_keepalive_connections=20),
+			limits=httpx.Limits(max_connections=60, max_keepalive_connections=60),
 		)  # fmt: skip
 
 	async def product(self) -> None:
@@ -87,22 +89,32 @@ class Writers:
 			await asyncio.sleep(0.2)
 
 	async def run(self) -> None:
-		"""Begins RATE writes a second, up to 100 at once, and ends when all are answered."""
+		"""Begins RATE writes a second, up to OPEN at once, and ends when all are answered.
+
+		What could not be begun in time, since OPEN others waited for a killed process, is begun after.
+		"""
 		open_: set[asyncio.Task[None]] = set()
-		due = time.monotonic()
+		begun = due = time.monotonic()
 		try:
 			while not self.stop.is_set():
-				due = max(due + 1 / RATE, time.monotonic() - 1)  # what is late by more is left out
-				await asyncio.sleep(max(0, due - time.monotonic()))
-				if len(open_) >= 100:
+				due += 1 / RATE
+				if (early := due - time.monotonic()) > 0:
+					await asyncio.sleep(early)
+				while len(open_) >= OPEN:
 					await asyncio.wait(open_, return_when=asyncio.FIRST_COMPLETED)
 				task = asyncio.create_task(self.product())
 				open_.add(task)
 				task.add_done_callback(open_.discard)
+			self.seconds = time.monotonic() - begun
 			await asyncio.gather(*open_)
 		finally:
 			for task in open_:
 				task.cancel()
+
+	@property
+	def rate(self) -> float:
+		"""Writes a second that were begun, and all of them answered, over the whole run."""
+		return len(self.products) / self.seconds
 
 	async def close(self) -> None:
 		await self._client.aclose()
@@ -132,7 +144,7 @@ async def hunted(
 	await asyncio.gather(*imports)
 
 
-async def kill_and_count(fleet: Fleet, seed: int, targets: list[str], pause: float) -> None:
+async def kill_and_count(fleet: Fleet, seed: int, targets: list[str], pause: float) -> Writers:
 	print(f"seed {seed}: {' '.join(targets)}")
 	writers = Writers(fleet, f"k{seed}")
 	hook = {"name": "All", "url": "https://hooks.example.com/apg", "events": ["plm.product.*"]}
@@ -154,8 +166,12 @@ async def kill_and_count(fleet: Fleet, seed: int, targets: list[str], pause: flo
 			f"{fleet.url(WEBS[0])}/api/v1/webhooks/{hook_id}", json={"is_active": False}
 		)
 		assert answer.status_code == 200, answer.text
-	print(f"{len(writers.products)} products, {writers.troubles} calls repeated")
+	print(
+		f"{len(writers.products)} products in {writers.seconds:.0f} s, {writers.rate:.1f} a second, "
+		f"{writers.troubles} calls repeated"
+	)
 	await asyncio.to_thread(count, fleet, writers, hook_id)
+	return writers
 
 
 def settled(fleet: Fleet, imports: list[str]) -> None:
@@ -260,4 +276,6 @@ async def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(fleet: Fle
 	chance = random.Random(seed)
 	targets = [*TARGETS, *(chance.choice(TARGETS) for _ in range(20 - len(TARGETS)))]
 	chance.shuffle(targets)
-	await kill_and_count(fleet, seed, targets, 4.0)
+	writers = await kill_and_count(fleet, seed, targets, 4.0)
+	# Below that the proof says less than it promises: run it on a machine that does nothing else.
+	assert writers.rate >= 0.9 * RATE, f"only {writers.rate:.1f} writes a second"

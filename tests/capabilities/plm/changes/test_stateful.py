@@ -315,6 +315,8 @@ class Machine(RuleBasedStateMachine):
 		super().__init__()
 		Machine.examples += 1
 		self.deeds = Deeds(self.company, str(Machine.examples))
+		if Machine.examples % 4 == 0:
+			self.run(self.company.sign_in_anew())
 		self.run(self.deeds.begin())
 
 	def run(self, awaited: Any) -> Any:
