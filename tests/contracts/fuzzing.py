@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +68,7 @@ def _kept(made: Served, name: str, value: Any) -> Any:
 @contextmanager
 def _schema(
 	made: Served, pattern: str, config: dict[str, Any], wanted: Callable[[str], bool]
-) -> Iterator[Any]:
+) -> Generator[Any]:
 	settings = SchemathesisConfig.from_dict(config)
 	schema = schemathesis.openapi.from_dict(made.document, config=settings)
 	schema.config.update(base_url=made.url)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -123,19 +123,39 @@ def test_every_operation_tells_its_refusals_in_its_envelope(document: dict[str, 
 	assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+def _examples(node: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+	"""(place, schema, example) of each example, of schemas and of what has a schema beside it."""
+	if isinstance(node, list):
+		for number, item in enumerate(cast(list[Any], node)):
+			yield from _examples(item, f"{place}/{number}")
+	elif isinstance(node, dict):
+		held = cast(dict[str, Any], node)
+		schema = held.get("schema", held)
+		if "example" in held:
+			yield place, schema, held["example"]
+		given = held.get("examples", [])
+		if isinstance(given, dict):
+			named = cast(dict[str, Any], given)
+			given = [one["value"] for one in named.values() if "value" in one]
+		for example in cast(list[Any], given):
+			yield place, schema, example
+		for name, item in held.items():
+			if name not in ("example", "examples", "default", "const", "enum"):
+				yield from _examples(item, f"{place}/{name}")
+
+
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 	wrong: list[str] = []
-	seen = 0
-	for name, schema in document["components"]["schemas"].items():
-		for example in schema.get("examples", []):
-			seen += 1
-			whole = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
-			checker = Draft202012Validator(
-				whole, format_checker=Draft202012Validator.FORMAT_CHECKER
-			)
-			wrong += [f"{name}: {error.message}" for error in checker.iter_errors(example)]
+	places: list[str] = []
+	for place, schema, example in _examples(document, ""):
+		places.append(place)
+		own = {name: told for name, told in schema.items() if name not in ("example", "examples")}
+		whole = {"allOf": [own], "components": document["components"]}
+		checker = Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
+		wrong += [f"{place}: {error.message}" for error in checker.iter_errors(example)]
 	assert wrong == []
-	assert seen > 25
+	assert sum(place.startswith("/components/schemas/") for place in places) > 25
+	assert any("/parameters/" in place for place in places)
 
 
 def test_every_schema_that_is_referred_to_is_there(document: dict[str, Any]) -> None:

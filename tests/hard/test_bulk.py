@@ -8,7 +8,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -100,7 +100,7 @@ def content(count: int) -> bytes:
 
 
 @contextmanager
-def bringing(fleet: Fleet, code: str, count: int) -> Iterator[Brought]:
+def bringing(fleet: Fleet, code: str, count: int) -> Generator[Brought]:
 	with httpx.Client(
 		base_url=fleet.url(WEBS[0]), headers=fleet.headers, trust_env=False, timeout=120
 	) as client:
@@ -159,7 +159,7 @@ def memory_of(pid: int) -> int:
 
 
 @contextmanager
-def watched(pid: int) -> Iterator[list[int]]:
+def watched(pid: int) -> Generator[list[int]]:
 	"""The most memory that the family of a process held, looked at twenty times a second."""
 	stop, most = threading.Event(), [0]
 
