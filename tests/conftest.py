@@ -10,6 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from apg.app import composition, make_app, make_runtime
 from apg.cli.collector import rest_the_collector
@@ -20,8 +22,10 @@ from apg.kernel.runtime import Runtime
 from apg.kernel.settings import Settings
 from apg.kernel.testing import TEST_SECRET, database, database_name
 from apg.kernel.work import Origin, Work
+from apg.platform.auth import passwords
+from tests.cli.commands import FORKING
 from tests.distribution import InGroups
-from tests.people import People, Person, make_people
+from tests.people import People, Person, make_admin, make_person
 
 rest_the_collector()
 configure_logging("ERROR")
@@ -95,28 +99,39 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 		yield made
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+	"""The real algorithm at a fraction of its cost; its parameters have tests of their own."""
+	held, quick = passwords._argon2, PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))
+	passwords._argon2 = quick
+	passwords._nobodys_hash.cache_clear()
+	yield
+	passwords._argon2 = held
+	passwords._nobodys_hash.cache_clear()
+
+
 @pytest.fixture
-async def people(app: FastAPI) -> People:
+def people(alice: Person, bob: Person, charlie: Person) -> People:
 	"""Two fresh companies: Alice (administrator) and Bob (no right) in one, Charlie in another."""
-	return await make_people(app.state.runtime)
+	return People(alice, bob, charlie)
 
 
 @pytest.fixture
-def alice(people: People) -> Person:
+async def alice(app: FastAPI) -> Person:
 	"""The administrator of her company."""
-	return people.alice
+	return await make_admin(app.state.runtime, "alice")
 
 
 @pytest.fixture
-def bob(people: People) -> Person:
+async def bob(app: FastAPI, alice: Person) -> Person:
 	"""A member of Alice's company without any role."""
-	return people.bob
+	return await make_person(app.state.runtime, alice.tenant_id, "bob")
 
 
 @pytest.fixture
-def charlie(people: People) -> Person:
+async def charlie(app: FastAPI) -> Person:
 	"""The administrator of another company."""
-	return people.charlie
+	return await make_admin(app.state.runtime, "charlie")
 
 
 @pytest.fixture
@@ -137,6 +152,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
 	"""The last run to end stops the server that the runs share."""
+	FORKING.end()
 	if os.environ.get("PYTEST_XDIST_WORKER") or not HOME.exists():
 		return
 	from apg.kernel.migrating import admin_engine

@@ -21,13 +21,13 @@ TOGETHER = {
 }
 # Seconds, roughly, where they are far from a tenth of a second a test.
 DEAR = {
-	"tests/journeys/test_every_page.py": 240,
-	"tests/cli": 220,
+	"tests/journeys/test_every_page.py": 190,
+	"tests/cli": 170,
 	"tests/journeys/test_products_browser.py": 80,
-	"tests/examples": 80,
 	"tests/hard": 60,
 	"tests/journeys/test_imports_browser.py": 60,
 	"tests/journeys/test_metrics_browser.py": 50,
+	"tests/examples": 50,
 	"tests/ui/test_shell.py": 50,
 	"tests/journeys/test_first_ten_minutes.py": 40,
 	"tests/journeys/test_items_browser.py": 40,

@@ -53,10 +53,12 @@ async def make_tenant(runtime: Runtime) -> str:
 	return await tenants.create_tenant(runtime, slug, f"Company {slug}")
 
 
+async def make_admin(runtime: Runtime, name: str) -> Person:
+	"""The administrator of a fresh company."""
+	return await make_person(runtime, await make_tenant(runtime), name, ("tenant_admin",))
+
+
 async def make_people(runtime: Runtime) -> People:
-	first, second = await make_tenant(runtime), await make_tenant(runtime)
-	return People(
-		await make_person(runtime, first, "alice", ("tenant_admin",)),
-		await make_person(runtime, first, "bob"),
-		await make_person(runtime, second, "charlie", ("tenant_admin",)),
-	)
+	alice = await make_admin(runtime, "alice")
+	bob = await make_person(runtime, alice.tenant_id, "bob")
+	return People(alice, bob, await make_admin(runtime, "charlie"))

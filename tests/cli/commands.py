@@ -1,6 +1,5 @@
 """Runs the command line as people do: real processes with homes and environments of their own."""
 
-import atexit
 import json
 import os
 import signal
@@ -63,7 +62,6 @@ class Forking:
 				stdout=subprocess.PIPE,
 				text=True,
 			)
-			atexit.register(self.end)
 		return self.process
 
 	def run(self, words: tuple[str, ...], given: dict[str, str]) -> tuple[int, str, str]:
@@ -92,7 +90,7 @@ class Forking:
 			self.process.communicate()
 
 
-FORKING = Forking()
+FORKING = Forking()  # ended with the session, by tests/conftest.py
 
 
 def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:

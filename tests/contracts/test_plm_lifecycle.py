@@ -11,7 +11,6 @@ from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixtures
 	CHANGES,
 	Company,
 	Desk,
-	_quick_hashes,
 	company,
 )
 from tests.capabilities.plm.workshop import PRODUCTS

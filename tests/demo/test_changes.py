@@ -7,10 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
-from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixture
+from tests.capabilities.plm.changes.conftest import (
 	PASSWORD,
 	Desk,
-	_quick_hashes,
 	add_person,
 )
 from tests.demo.conftest import Demo

@@ -7,7 +7,7 @@ acknowledged is refused, however busy the machine is.
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 
 import httpx
 import psycopg
@@ -52,6 +52,9 @@ class Caller:
 	def status(self) -> int:
 		return self.client.get(self.url).status_code
 
+	def close(self) -> None:
+		self.client.close()
+
 
 def member(fleet: Fleet, admin: httpx.Client, name: str) -> tuple[str, dict[str, str]]:
 	body = {
@@ -71,9 +74,12 @@ def test_what_is_revoked_is_refused_by_every_process_within_two_seconds(
 	fleet: Fleet, what: str, listening: bool
 ) -> None:
 	name = f"{what}-{'heard' if listening else 'cut'}"
-	with httpx.Client(
-		base_url=fleet.url(WEBS[0]), headers=fleet.headers, trust_env=False, timeout=60
-	) as admin:
+	with (
+		httpx.Client(
+			base_url=fleet.url(WEBS[0]), headers=fleet.headers, trust_env=False, timeout=60
+		) as admin,
+		ExitStack() as stack,
+	):
 		user_id, headers = member(fleet, admin, name)
 		if what == "key":
 			scopes = {"name": "A program", "scopes": ["plm.products.read"]}
@@ -82,7 +88,7 @@ def test_what_is_revoked_is_refused_by_every_process_within_two_seconds(
 			key_id, calling = made.json()["id"], {"Authorization": f"Bearer {made.json()['key']}"}
 		else:
 			key_id, calling = "", headers
-		callers = [Caller(fleet, calling, one) for one in WEBS]
+		callers = [stack.enter_context(closing(Caller(fleet, calling, one))) for one in WEBS]
 		assert [one.status() for one in callers] == [200, 200]  # both remember it now
 		with cut(fleet) if not listening else nullcontext() as ended:
 			if ended is not None:

@@ -9,7 +9,6 @@ from apg.kernel.work import open_work
 from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixtures
 	CHANGES,
 	Company,
-	_quick_hashes,
 	company,
 	stocked,
 )

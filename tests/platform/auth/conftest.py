@@ -2,22 +2,19 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
 
 from apg.kernel.migrating import admin_engine
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.work import open_work
-from apg.platform.auth import passwords
 from apg.platform.auth.passwords import hash_password
 from apg.platform.auth.sessions import service as sessions
 from apg.platform.auth.users import service as users
@@ -71,17 +68,6 @@ async def add_person(
 async def add_tenant(runtime: Runtime) -> tuple[str, str]:
 	slug = f"t-{secrets.token_hex(5)}"
 	return await create_tenant(runtime, slug, f"Company {slug}"), slug
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_hashes() -> Iterator[None]:
-	"""The real algorithm at a fraction of its cost; its parameters have tests of their own."""
-	held, quick = passwords._argon2, PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))
-	passwords._argon2 = quick
-	passwords._nobodys_hash.cache_clear()
-	yield
-	passwords._argon2 = held
-	passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture
@@ -167,7 +153,7 @@ def rows_naming(world: World, mark: str) -> set[str]:
 		).scalars()
 		for table in tables.all():
 			shown = text(
-				f'select 1 from "{table}" r where r::text like :m or r::text like :h limit 1'
+				f'select 1 from "{table}" r where r::text like any (array[:m, :h]) limit 1'
 			)
 			values = {"m": f"%{mark}%", "h": f"%{mark.encode().hex()}%"}
 			if connection.execute(shown, values).first():

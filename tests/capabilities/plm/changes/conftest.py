@@ -1,14 +1,11 @@
 """A company with an author, approvers of each kind, somebody who runs changes, and another company."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from tests.capabilities.plm.workshop import Answer, Workshop
 from tests.people import make_tenant
 
@@ -23,15 +20,6 @@ from apg.platform.auth.users import service as users
 PASSWORD = "seven plain words for a test"
 CHANGES = "/api/v1/plm/changes"
 _hash: list[str] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_hashes() -> Iterator[None]:
-	"""The real algorithm at a fraction of its cost."""
-	held, quick = passwords._argon2, PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))
-	passwords._argon2 = quick
-	yield
-	passwords._argon2 = held
 
 
 @dataclass
@@ -147,52 +135,58 @@ class Company:
 		self.runtime.state["authenticator"].forget_everything()
 
 
+async def add_people(
+	runtime: Runtime, client: httpx.AsyncClient, tenant_id: str, wanted: dict[str, tuple[str, ...]]
+) -> dict[str, Desk]:
+	"""Members by their names, with these roles; all in one transaction."""
+	if not _hash:
+		_hash.append(await passwords.hash_password(PASSWORD))
+	authenticator = runtime.state["authenticator"]
+	system = await authenticator.principal_of(tenant_id, None)
+	desks: dict[str, Desk] = {}
+	async with open_work(runtime, system, action="test", origin="task") as work:
+		for name, roles in wanted.items():
+			username = f"{name}-{new_id()[-12:]}"
+			user = await users.add_user(
+				work, username, password_hash=_hash[0], display_name=name.title()
+			)
+			await users.join(work, user.id, roles)
+			desks[name] = Desk(
+				client, name, user_id=user.id, tenant_id=tenant_id, username=username
+			)
+	for desk in desks.values():
+		tokens = await sessions.issue_tokens(runtime, tenant_id, desk.user_id)
+		desk.principal = await authenticator.principal_of(tenant_id, desk.user_id)
+		desk.headers = {"Authorization": f"Bearer {tokens.access_token}"}
+	return desks
+
+
 async def add_person(
 	runtime: Runtime, client: httpx.AsyncClient, tenant_id: str, name: str, *roles: str
 ) -> Desk:
-	username = f"{name}-{new_id()[-12:]}"
-	if not _hash:
-		_hash.append(await passwords.hash_password(PASSWORD))
-	system = await runtime.state["authenticator"].principal_of(tenant_id, None)
-	async with open_work(runtime, system, action="test", origin="task") as work:
-		user = await users.add_user(
-			work, username, password_hash=_hash[0], display_name=name.title()
-		)
-		await users.join(work, user.id, roles)
-	tokens = await sessions.issue_tokens(runtime, tenant_id, user.id)
-	return Desk(
-		client,
-		name,
-		user_id=user.id,
-		tenant_id=tenant_id,
-		username=username,
-		principal=await runtime.state["authenticator"].principal_of(tenant_id, user.id),
-		headers={"Authorization": f"Bearer {tokens.access_token}"},
-	)
+	return (await add_people(runtime, client, tenant_id, {name: roles}))[name]
+
+
+ROLES = {
+	"author": ("plm_engineer",),
+	"second": ("plm_engineer",),
+	"ada": ("plm_technical_approver",),
+	"ben": ("plm_technical_approver",),
+	"quality": ("plm_quality_approver",),
+	"finance": ("plm_financial_approver",),
+	"boss": ("plm_management_approver",),
+	"manager": ("plm_manager",),
+	"admin": ("tenant_admin",),
+}
 
 
 @pytest.fixture
 async def company(app: FastAPI, client: httpx.AsyncClient) -> Company:
 	runtime: Runtime = app.state.runtime
 	own, other = await make_tenant(runtime), await make_tenant(runtime)
-
-	async def person(name: str, *roles: str, tenant: str = own) -> Desk:
-		return await add_person(runtime, client, tenant, name, *roles)
-
-	made = Company(
-		runtime,
-		own,
-		author=await person("author", "plm_engineer"),
-		second=await person("second", "plm_engineer"),
-		ada=await person("ada", "plm_technical_approver"),
-		ben=await person("ben", "plm_technical_approver"),
-		quality=await person("quality", "plm_quality_approver"),
-		finance=await person("finance", "plm_financial_approver"),
-		boss=await person("boss", "plm_management_approver"),
-		manager=await person("manager", "plm_manager"),
-		admin=await person("admin", "tenant_admin"),
-		outsider=await person("outsider", "tenant_admin", tenant=other),
-	)
+	desks = await add_people(runtime, client, own, ROLES)
+	outsider = await add_person(runtime, client, other, "outsider", "tenant_admin")
+	made = Company(runtime, own, **desks, outsider=outsider)
 	for one in made.all():
 		one.ids = made.author.ids if one is not made.outsider else {}
 	return made

@@ -1,7 +1,6 @@
 """The plant of the impact, for its compliance."""
 
 from tests.capabilities.plm.impact.conftest import (  # noqa: F401  fixtures
-	_quick_hashes,
 	background,
 	company,
 )

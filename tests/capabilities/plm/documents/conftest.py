@@ -1,7 +1,6 @@
 """The company of the changes."""
 
 from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixtures
-	_quick_hashes,
 	company,
 	stocked,
 )

@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 from tests.capabilities.plm.changes.conftest import (  # noqa: F401  fixtures
 	Company,
-	_quick_hashes,
 	company,
 	stocked,
 )
