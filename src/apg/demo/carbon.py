@@ -123,31 +123,30 @@ async def load(runtime: Runtime, principal: Principal, settings: Settings) -> st
 
 
 async def _assembly(work: Work) -> dict[str, str]:
-	"""The products of as1 by their name in the file, made where they are missing."""
+	"""The products of as1, numbered and named as in the file, made where they are missing."""
 	names = list(dict.fromkeys(name for above, below, _n in AS1 for name in (above, below)))
-	numbers = {name: f"AS1-{name.upper()}" if name != WHOLE else "AS1" for name in names}
-	wanted = bindparam("numbers", list(numbers.values()), type_=ARRAY(Text()))
+	wanted = bindparam("numbers", names, type_=ARRAY(Text()))
 	rows = await work.execute(select(Item.number, Item.id).where(Item.number == any_(wanted)))
 	held = {row.number: row.id for row in rows.all()}
 	above = {line[0] for line in AS1}
 	made: dict[str, str] = {}
 	for name in names:
-		if numbers[name] in held:
+		if name in held:
 			continue
 		kind = "manufactured" if name in above or name not in BOUGHT else "purchased"
 		item = await products.create(
 			work,
 			ProductIn.model_validate(
 				{
-					"product_name": name.replace("-", " ").capitalize(),
-					"product_number": numbers[name],
+					"product_name": name,
+					"product_number": name,
 					"product_type": kind,
 					"product_description": "From the STEP example as1-oc-214",
 				}
 			),
 		)
 		made[name] = item.id
-	parts = {name: held.get(numbers[name]) or made[name] for name in names}
+	parts = {name: held.get(name) or made[name] for name in names}
 	for parent, child, quantity in AS1:
 		if parent in made:
 			line = LineIn.model_validate({"product_id": parts[child], "quantity": quantity})
