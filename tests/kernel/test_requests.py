@@ -48,7 +48,8 @@ async def test_an_amount_keeps_twenty_digits(api: httpx.AsyncClient) -> None:
 async def test_four_callers(api: httpx.AsyncClient, sample_app: FastAPI, cast: Cast) -> None:
 	made = (await api.post(NOTES, headers=by("alice"), json={"title": "a", "amount": 1})).json()
 	entries = await count(sample_app, cast, "audit_entries")
-	assert (await api.get(NOTES)).status_code == 401
+	refused = await api.get(NOTES)
+	assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
 	assert (await api.get(NOTES, headers=by("nobody"))).status_code == 401
 	denied = await api.post(NOTES, headers=by("bob"), content=b"{not json")
 	assert denied.status_code == 403

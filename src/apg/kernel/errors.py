@@ -20,6 +20,7 @@ class AppError(Exception):
 	status: ClassVar[int] = 500
 	code: str = "INTERNAL_ERROR"
 	title: ClassVar[str] = "Internal error"
+	always: ClassVar[dict[str, str]] = {}  # headers that belong to the status
 
 	def __init__(
 		self,
@@ -33,7 +34,7 @@ class AppError(Exception):
 		self.message = message or self.title
 		self.code = code or self.code
 		self.problems = tuple(problems)
-		self.headers = headers or {}
+		self.headers = self.always | (headers or {})
 
 
 class Malformed(AppError):
@@ -44,6 +45,7 @@ class Malformed(AppError):
 
 class Unauthenticated(AppError):
 	status, code, title = 401, "UNAUTHENTICATED", "Authentication required"
+	always: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}  # RFC 9110 §15.5.2
 
 
 class PermissionDenied(AppError):

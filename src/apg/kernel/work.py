@@ -17,7 +17,7 @@ from apg.kernel import json_rows, log, tasks
 from apg.kernel.database import AnySelect, Base
 from apg.kernel.errors import Conflict, NotFound, PreconditionFailed
 from apg.kernel.events import Event
-from apg.kernel.json_rows import Prepared
+from apg.kernel.json_rows import One, Prepared
 from apg.kernel.principal import Principal
 from apg.kernel.runtime import Runtime
 from apg.kernel.stamps import is_id, utc_now
@@ -201,16 +201,14 @@ class Work:
 		await self.flush()
 		return await json_rows.rows(self, statement, values)
 
-	async def find_one(
-		self, statement: AnySelect | Prepared, **values: Any
-	) -> json_rows.One | None:
+	async def find_one(self, statement: AnySelect | Prepared, **values: Any) -> One | None:
 		"""One object as JSON with its entity tag, or None."""
 		await self.flush()
 		return await json_rows.one(self, statement, values)
 
 	async def read_one(
 		self, statement: AnySelect | Prepared, entity: type[Base], **values: Any
-	) -> json_rows.One:
+	) -> One:
 		"""One object as JSON with its entity tag. Raises NotFound."""
 		found = await self.find_one(statement, **values)
 		if found is None:
