@@ -185,3 +185,39 @@ def test_a_database_that_is_away_is_no_failure_of_ours(error: Exception) -> None
 
 def test_what_is_wrong_in_the_program_stays_a_failure() -> None:
 	assert as_app_error(InternalError("select", None, Exception("no such thing"))).status == 500
+
+
+async def test_connections_that_broke_in_the_pool_are_not_lent(
+	settings: Settings, alice: Person, admin: Connection
+) -> None:
+	"""A restarted database costs nobody an error once its end is known: reads and writes alike."""
+	made = make_app(settings.model_copy(update={"pool_size": 2}))
+	async with made.router.lifespan_context(made), caller(made) as client:
+		both = [client.get(PRODUCTS, headers=alice.headers) for _ in range(4)]
+		assert {answer.status_code for answer in await asyncio.gather(*both)} == {200}
+		pool = made.state.runtime.engine.pool
+		async with asyncio.timeout(10):
+			while pool.checkedin() < 2:
+				await asyncio.sleep(0.01)
+		ended = admin.scalar(
+			text(
+				"select count(pg_terminate_backend(pid)) from pg_stat_activity where pid = any(:pids)"
+			),
+			{"pids": await pids_of(made)},
+		)
+		assert ended == 2
+		await asyncio.sleep(0.2)  # the news of their end arrives
+		for _ in range(4):
+			assert (await client.get(PRODUCTS, headers=alice.headers)).status_code == 200
+		made_one = await client.post(PRODUCTS, headers=alice.headers, json=BODY)
+		assert made_one.status_code == 201, made_one.text
+
+
+async def pids_of(made: FastAPI) -> list[int]:
+	"""The servers of all connections that lie in the pool."""
+	engine = made.state.runtime.engine
+	held = [await engine.raw_connection() for _ in range(engine.pool.checkedin())]
+	found = [one.driver_connection.get_server_pid() for one in held]
+	for one in held:
+		one.close()
+	return found

@@ -83,7 +83,7 @@ end $$
 """
 
 # For tables whose rows come by the thousand: one entry a statement and tenant, with how many rows,
-# the first and the last value of the column named, and SHA-256 over the sorted rows.
+# the first and the last value of the column named as text, and SHA-256 over the sorted rows.
 STATEMENT_RECORDER = """
 create or replace function audit_statement() returns trigger language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as $$
@@ -91,11 +91,13 @@ declare
 	told jsonb;
 	owner_id uuid;
 begin
-	for told, owner_id in execute format($sql$select jsonb_build_object('rows', count(*),
-		'first', min(%1$I), 'last', max(%1$I), 'sha256', encode(sha256(convert_to(string_agg(
-		to_jsonb(c)::text, e'\\n' order by c.id), 'UTF8')), 'hex'),
+	for told, owner_id in select jsonb_build_object('rows', count(*),
+		'first', min(c.whole ->> tg_argv[0] collate "C"),
+		'last', max(c.whole ->> tg_argv[0] collate "C"), 'sha256', encode(sha256(convert_to(
+		string_agg(c.whole::text, e'\\n' order by c.id), 'UTF8')), 'hex'),
 		'ids', case when count(*) <= 20 then jsonb_agg(c.id order by c.id) end), c.tenant_id
-		from changed c group by c.tenant_id$sql$, tg_argv[0])
+		from (select to_jsonb(r) as whole, r.id, r.tenant_id from changed r offset 0) c
+		group by c.tenant_id
 	loop
 		insert into audit_entries (epoch, tenant_id, table_name, row_id, operation, before, after,
 			user_id, action, origin, request_id)
@@ -137,6 +139,5 @@ DDL: tuple[str, ...] = (
 	*entrust("audit_statement()", "apg_system", "apg_owner, apg_app, apg_worker"),
 )
 # The same in a database that has them already; their owner and rights stay.
-RECORDERS = (
-	"set local role apg_system", ROW_RECORDER, STATEMENT_RECORDER, "set local role apg_owner",
-)  # fmt: skip
+AS_SYSTEM, AS_OWNER = "set local role apg_system", "set local role apg_owner"
+RECORDERS = (AS_SYSTEM, ROW_RECORDER, STATEMENT_RECORDER, AS_OWNER)

@@ -22,6 +22,7 @@ from sqlalchemy import (
 	event,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, Mapper, mapped_column
 
@@ -30,7 +31,6 @@ from apg.kernel.stamps import new_id, utc_now
 
 Id = Annotated[str, "uuid"]
 Quantity = Annotated[Decimal, "numeric(20,6)"]
-Json = dict[str, Any]
 AnySelect = Select[*tuple[Any, ...]]
 """A select of whatever columns: what reads for the wire take and give."""
 
@@ -162,7 +162,7 @@ def role_url(settings: Settings, role: str, password: str, *, direct: bool = Fal
 def make_engine(url: str, settings: Settings, *, pool_size: int | None = None) -> AsyncEngine:
 	"""An engine on asyncpg: a bounded pool, no overflow, five seconds of patience."""
 	parts = urlsplit(url)
-	return create_async_engine(
+	made = create_async_engine(
 		urlunsplit(parts._replace(scheme="postgresql+asyncpg")),
 		pool_size=pool_size or settings.pool_size or 10,
 		max_overflow=0,
@@ -176,6 +176,13 @@ def make_engine(url: str, settings: Settings, *, pool_size: int | None = None) -
 			"server_settings": {"application_name": "apg", "timezone": "UTC", "datestyle": "ISO"},
 		},
 	)
+	event.listen(made.sync_engine, "checkout", _living)
+	return made
+
+
+def _living(held: Any, *_: Any) -> None:
+	if held.driver_connection.is_closed():  # it broke while it lay in the pool: take another
+		raise DisconnectionError
 
 
 def load_json(text: str | bytes) -> Any:

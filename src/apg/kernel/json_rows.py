@@ -44,8 +44,7 @@ WRITTEN_LIMITS = frozenset({10, 20, 25, 50, 100})
 _forms: dict[Any, tuple["_Form", list[str]]] = {}
 _counts: dict[Any, tuple[float, int]] = {}
 
-# Executed by the kernel's first migration: the wire form of a time (its sixth has a quicker one), and
-# a literal for ILIKE.
+# Executed by the kernel's first migration; its sixth has a quicker form of a time.
 DDL: tuple[str, ...] = (
 	"""
 	create function apg_time(t timestamptz) returns text language sql immutable parallel safe

@@ -382,18 +382,11 @@ class Entry:
 	occurred_at: datetime
 
 
-async def append(
-	driver: Any, principal: Principal, request_id: str, events: Sequence[Event]
-) -> None:
-	"""Writes the events into the log in the bound transaction of the driver, in one statement."""
-	await driver.fetch(
-		"select log_append($1, $2, $3, $4, $5)",
-		principal.tenant_id,
-		principal.user_id,
-		request_id,
-		[event.name for event in events],
-		[event.body() for event in events],
-	)
+async def append(driver: Any, principal: Principal, request_id: str, new: Sequence[Event]) -> None:
+	"""Writes new events into the log in the bound transaction of the driver, in one statement."""
+	names, bodies = [event.name for event in new], [event.body() for event in new]
+	who = principal.tenant_id, principal.user_id, request_id
+	await driver.fetch("select log_append($1, $2, $3, $4, $5)", *who, names, bodies)
 
 
 async def register(connection: AsyncConnection, consumers: Iterable[Consumer]) -> None:

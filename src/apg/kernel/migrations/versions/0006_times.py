@@ -1,8 +1,4 @@
-"""The wire form of a time is a plain expression to the planner.
-
-`to_char` is stable, so the function that called itself immutable could not be put in the place of
-its call: each time of each row cost a call of its own, a quarter of a list of fifty products.
-"""
+"""The wire form of a time is a plain expression to the planner, not a call for each row."""
 
 from alembic import op
 
