@@ -113,7 +113,8 @@ class BrokenOff(BaseException):
 class Deeds:
 	"""What people do to the orders of one bracket, which a frame contains four times."""
 
-	def __init__(self, company: Company, name: str) -> None:
+	def __init__(self, company: Company, name: str, taken: Counter[str]) -> None:
+		self.taken = taken  # what was accepted on the straight way
 		self.company, self.bracket, self.frame = company, f"bracket{name}", f"frame{name}"
 		self.orders: list[str] = []
 		self.baselines: dict[str, str] = {}
@@ -169,6 +170,7 @@ class Deeds:
 			await self.do("return" if status == "rejected" else "resume", change, 0)
 		for deed, chance in STRAIGHT:
 			answer = await self.do(deed, change, chance)
+			self.taken[deed] += answer.status < 300
 		return answer
 
 	async def rebase(self, change: str) -> Any:
@@ -314,7 +316,7 @@ class Machine(RuleBasedStateMachine):
 	def __init__(self) -> None:
 		super().__init__()
 		Machine.examples += 1
-		self.deeds = Deeds(self.company, str(Machine.examples))
+		self.deeds = Deeds(self.company, str(Machine.examples), Machine.taken)
 		if Machine.examples % 4 == 0:
 			self.run(self.company.sign_in_anew())
 		self.run(self.deeds.begin())
