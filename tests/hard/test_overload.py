@@ -174,9 +174,10 @@ async def test_what_takes_too_long_is_stopped_and_leaves_nothing(
 		DriverError("the database system is starting up"),
 		InternalError("commit", None, _broken()),
 		InterfaceError("select", None, Exception("the underlying connection is closed")),
+		asyncpg.InternalClientError("cannot switch to state 12; another operation is in progress"),
 		ConnectionRefusedError(),
 	],
-	ids=["no connection", "broken while used", "closed", "refused"],
+	ids=["no connection", "broken while used", "closed", "just ended", "refused"],
 )
 def test_a_database_that_is_away_is_no_failure_of_ours(error: Exception) -> None:
 	told = as_app_error(error)

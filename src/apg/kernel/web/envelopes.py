@@ -225,6 +225,9 @@ _BY_STATUS: dict[int, type[AppError]] = {
 }
 
 
+_OF_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
 def as_app_error(error: Exception) -> AppError:
 	"""Whatever went wrong, as one of ours; what is not known stays an unexplained 500."""
 	if isinstance(error, AppError):
@@ -241,17 +244,15 @@ def as_app_error(error: Exception) -> AppError:
 		return conflict_of(error)
 	if isinstance(error, PoolTimeout):
 		return errors.Unavailable(_("All connections are busy; try again in a moment."))
-	if isinstance(error, DBAPIError):
-		# The last of these is what the driver makes of a connection that broke under a statement.
+	if isinstance(error, DBAPIError):  # the driver's own: a connection broke under a statement
 		away = isinstance(error, (OperationalError, InterfaceError)) or isinstance(
 			error.orig and error.orig.__cause__, asyncpg.InternalClientError
 		)
 		return _of_database(getattr(error.orig, "sqlstate", None) or "", away=away)
 	if isinstance(error, DriverError):  # a connection that could not be made, for a hot read
 		return _of_database(getattr(error, "sqlstate", None) or "", away=True)
-	if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
-		# From a hot read, which borrows the driver's own connection.
-		away = isinstance(error, asyncpg.InterfaceError)
+	if isinstance(error, _OF_DRIVER):  # from a hot read, which borrows the driver's own connection
+		away = not isinstance(error, asyncpg.PostgresError)
 		return _of_database(getattr(error, "sqlstate", None) or "", away=away)
 	if isinstance(error, (OSError, TimeoutError)):
 		return errors.Unavailable()
