@@ -113,7 +113,7 @@ async def write(runtime: Runtime, count: int) -> None:
 		origin = Origin("api", f"request-{number}")
 		async with open_work(runtime, principal, action="bench", origin=origin) as work:
 			await append(
-				await work.connection(), principal, origin.request_id,
+				await work.driver(), principal, origin.request_id,
 				[Measured(metric=number % 50, value="12.5")],
 			)  # fmt: skip
 
