@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 EXACT_COUNT = 10_000
 COUNT_SECONDS = 5.0
 CHEAP_COUNT = 1_000  # so few are counted anew each time
-# First pages of these sizes have their LIMIT in the text: of one that is a parameter the planner
-# expects a tenth of the table, so it would plan anew at every call.
+# First pages of these sizes have their LIMIT in the text: for a parameter it plans anew each time.
 WRITTEN_LIMITS = frozenset({10, 20, 25, 50, 100})
 _forms: dict[Any, tuple["_Form", list[str]]] = {}
 _counts: dict[Any, tuple[float, int]] = {}

@@ -68,8 +68,6 @@ def mount(
 		description="Product lifecycle and sustainability, on one composed platform.",
 		lifespan=lifespan,
 		openapi_url=None,
-		docs_url=None,
-		redoc_url=None,
 		separate_input_output_schemas=False,
 	)
 	forms = ErrorForms(

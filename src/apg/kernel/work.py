@@ -1,7 +1,7 @@
 """One request, task or batch is one transaction: lazily opened, bound, recorded, committed here."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -341,19 +341,16 @@ event.listen(_BoundSession, "before_flush", _stamp)
 event.listen(_BoundSession, "do_orm_execute", _refuse_bulk)
 
 
-class _human_errors:
+@contextmanager
+def _human_errors() -> Generator[None]:
 	"""Turns what the database refused into an error a person understands."""
-
-	def __enter__(self) -> None:
-		return None
-
-	def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-		if isinstance(error, IntegrityError):
-			raise conflict_of(error) from error
-		if isinstance(error, StaleDataError):
-			raise Conflict(
-				_("Somebody else changed this at the same moment; try again.")
-			) from error
+	try:
+		yield
+	except IntegrityError as error:
+		raise conflict_of(error) from error
+	except StaleDataError as error:
+		told = _("Somebody else changed this at the same moment; try again.")
+		raise Conflict(told) from error
 
 
 def conflict_of(error: DBAPIError) -> Conflict:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic_core import PydanticCustomError as _CustomError
 
 from apg.kernel.errors import Malformed
@@ -29,6 +29,12 @@ _BOUNDS = {
 	"le": "maximum",
 	"lt": "exclusiveMaximum",
 }
+
+
+class WireModel(BaseModel):
+	"""The base of what is taken and answered; its checks are built when they are first needed."""
+
+	model_config = ConfigDict(defer_build=True)
 
 
 class Told:

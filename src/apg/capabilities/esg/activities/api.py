@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Query, Request, Response, UploadFile
-from pydantic import BaseModel
 
 from apg.capabilities.esg import permissions as may
 from apg.capabilities.esg.activities import evidence, exporting, service
@@ -23,7 +22,7 @@ from apg.capabilities.esg.bulk.exporting import FILES, Format
 from apg.capabilities.esg.shared.activity_words import Kind, Quality, State
 from apg.kernel.web.envelopes import bare, bare_page
 from apg.kernel.web.guarded_route import Router, allow
-from apg.kernel.web.wire import IdText, Moment
+from apg.kernel.web.wire import IdText, Moment, WireModel
 from apg.kernel.work import Work
 
 BATCH = 10_000_000
@@ -44,7 +43,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
-class Wanted(BaseModel):
+class Wanted(WireModel):
 	"""The filters of the list."""
 
 	kind: Kind | None = None

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from apg.capabilities.esg.bulk.schemas import MOST_ROWS as MOST_IN_BODY
 from apg.capabilities.esg.shared import activity_words as words
@@ -13,7 +13,7 @@ from apg.capabilities.esg.shared.activity_words import Kind, Quality, Stage, Sta
 from apg.capabilities.esg.shared.told import told
 from apg.kernel.bulk import Mode
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line, Moment, refused
+from apg.kernel.web.wire import Amount, IdText, Line, Moment, WireModel, refused
 from apg.platform.reference import unit_contexts
 
 MOST_ROWS = 5_000
@@ -59,7 +59,7 @@ def _zero_or_more(quantity: Decimal) -> Decimal:
 	return quantity
 
 
-class ActivityIn(BaseModel):
+class ActivityIn(WireModel):
 	"""A quantity for a period `[period_start, period_end)`, of a site, a product or as a total.
 
 	A product's record is for one of its unit of measure. `conversion_context` names how gross and net
@@ -123,7 +123,7 @@ class ActivityIn(BaseModel):
 		return found
 
 
-class ActivityBatch(BaseModel):
+class ActivityBatch(WireModel):
 	"""Up to 5,000 records: all of them are recorded, or none."""
 
 	model_config = ConfigDict(
@@ -136,7 +136,7 @@ class ActivityBatch(BaseModel):
 _ROW = WithJsonSchema({"type": "object", "description": "the fields of a single activity record"})
 
 
-class ActivitiesBulk(BaseModel):
+class ActivitiesBulk(WireModel):
 	"""Many records; those that cannot be taken are named by their row."""
 
 	model_config = ConfigDict(
@@ -149,7 +149,7 @@ class ActivitiesBulk(BaseModel):
 	]
 
 
-class ActivityCorrection(BaseModel):
+class ActivityCorrection(WireModel):
 	"""What is named changes, in a new version; the old one stays in the record with the reason."""
 
 	model_config = ConfigDict(
@@ -178,7 +178,7 @@ class ActivityCorrection(BaseModel):
 	reason: Reason
 
 
-class Withdrawal(BaseModel):
+class Withdrawal(WireModel):
 	"""Why the record no longer stands."""
 
 	model_config = ConfigDict(
@@ -190,7 +190,7 @@ class Withdrawal(BaseModel):
 	reason: Reason
 
 
-class Moved(BaseModel):
+class Moved(WireModel):
 	"""Which records move; a return says why."""
 
 	model_config = ConfigDict(
@@ -205,12 +205,12 @@ class Moved(BaseModel):
 	reason: Reason | None = None
 
 
-class MovedOut(BaseModel):
+class MovedOut(WireModel):
 	state: State
 	moved: int
 
 
-class BatchOut(BaseModel):
+class BatchOut(WireModel):
 	"""The ids of the records in the order they were sent."""
 
 	batch_id: str
@@ -218,7 +218,7 @@ class BatchOut(BaseModel):
 	activity_ids: list[str]
 
 
-class ActivityOut(BaseModel):
+class ActivityOut(WireModel):
 	"""One version of a record. `status` is standing, superseded or withdrawn."""
 
 	id: str
@@ -268,7 +268,7 @@ class ActivityOut(BaseModel):
 	updated_by: str | None
 
 
-class DocumentOut(BaseModel):
+class DocumentOut(WireModel):
 	"""A file that proves records, kept by the hash of its content; fetched at `/files/{sha256}`."""
 
 	id: str

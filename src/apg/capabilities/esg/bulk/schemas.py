@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apg.kernel.bulk import Mode, State
+from apg.kernel.web.wire import WireModel
 
 MOST_ROWS = 100_000
 ROWS_TOLD = 100  # problems in the answer itself; the report holds them all
 
 
-class BulkOptions(BaseModel):
+class BulkOptions(WireModel):
 	"""What is said beside the file. `metric_id` is the metric of rows that name none."""
 
 	model_config = ConfigDict(extra="forbid")
@@ -20,7 +21,7 @@ class BulkOptions(BaseModel):
 	metric_id: str | None = Field(default=None, max_length=36)
 
 
-class BadRowOut(BaseModel):
+class BadRowOut(WireModel):
 	"""One row that cannot be taken: `row` counts from 1, in a file it is the line."""
 
 	row: int
@@ -30,14 +31,14 @@ class BadRowOut(BaseModel):
 	remedy: str
 
 
-class ProgressOut(BaseModel):
+class ProgressOut(WireModel):
 	state: str
 	done: int
 	total: int | None
 	rate: float | None
 
 
-class BulkOut(BaseModel):
+class BulkOut(WireModel):
 	"""One import. In `taken` are rows that everybody sees once `state` is done; with `mode` all a bad
 	row lets nothing be taken. `problems` are the first of them."""
 

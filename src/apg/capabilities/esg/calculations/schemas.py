@@ -4,13 +4,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from apg.capabilities.esg.activities.schemas import ActivityCode
 from apg.capabilities.esg.shared.activity_words import Kind
 from apg.capabilities.esg.shared.ghg import codes
 from apg.kernel.texts import _
-from apg.kernel.web.wire import IdText, Line, Moment, refused
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel, refused
 
 Mode = Literal["same", "factors", "present"]
 
@@ -26,7 +26,7 @@ def _gwp_code(text: str) -> str:
 GwpCode = Annotated[str, AfterValidator(_gwp_code)]
 
 
-class Selection(BaseModel):
+class Selection(WireModel):
 	"""Which standing records; without `kind` those of sites and reported totals.
 
 	A record counts when its period starts in `[start, end)`, so that no record counts in two years.
@@ -44,7 +44,7 @@ class Selection(BaseModel):
 	approved_only: bool = False
 
 
-class CalculationIn(BaseModel):
+class CalculationIn(WireModel):
 	"""A calculation of records under a set of potentials; the default set is the company's."""
 
 	model_config = ConfigDict(
@@ -69,7 +69,7 @@ class CalculationIn(BaseModel):
 	selection: Selection = Field(default_factory=Selection)
 
 
-class RerunIn(BaseModel):
+class RerunIn(WireModel):
 	"""What is taken: `same` the run's own versions of records and factors, which must give the same
 	seal; `factors` its records with the factors of today; `present` records and factors of today."""
 
@@ -78,7 +78,7 @@ class RerunIn(BaseModel):
 	mode: Mode = "same"
 
 
-class CalculationOut(BaseModel):
+class CalculationOut(WireModel):
 	"""A run; `seal` stands for all its lines in whatever order, null until it is done."""
 
 	id: str
@@ -107,7 +107,7 @@ class CalculationOut(BaseModel):
 	created_by: str | None
 
 
-class LineOut(BaseModel):
+class LineOut(WireModel):
 	"""What came of one record; `missing` is the reason of a gap, then no figure is given."""
 
 	id: str
@@ -135,7 +135,7 @@ class LineOut(BaseModel):
 	seal: str
 
 
-class TraceOut(BaseModel):
+class TraceOut(WireModel):
 	"""A line with all it stands on: the record's version, its evidence, the factor and its file."""
 
 	line: LineOut
@@ -146,7 +146,7 @@ class TraceOut(BaseModel):
 	gwp_source: str
 
 
-class DifferenceOut(BaseModel):
+class DifferenceOut(WireModel):
 	"""A record whose figure differs. `why`: new, gone, record (another version), factor, gwp_set,
 	missing (a figure came or went)."""
 
@@ -164,7 +164,7 @@ class DifferenceOut(BaseModel):
 	why: list[str]
 
 
-class ComparisonOut(BaseModel):
+class ComparisonOut(WireModel):
 	"""Two runs beside each other; `equal` when their seals are the same."""
 
 	old_id: str

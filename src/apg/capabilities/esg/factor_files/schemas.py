@@ -3,18 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from apg.capabilities.esg.factor_files.files import Given
 from apg.capabilities.esg.shared.ghg import gwp_sets
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Day, Line
+from apg.kernel.web.wire import Day, Line, WireModel
 
 Short = Annotated[Line, Field(max_length=200)]
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s<>\"]+$")]
 
 
-class ImportOptions(BaseModel):
+class ImportOptions(WireModel):
 	"""What the file itself does not say. A figure per gas is kg of the gas (`mass`) or kg CO2e of it
 	(`co2e`); without a word the figures themselves are asked."""
 
@@ -40,14 +40,14 @@ class ImportOptions(BaseModel):
 		return Given(**self.model_dump())
 
 
-class Progress(BaseModel):
+class Progress(WireModel):
 	state: str
 	done: int
 	total: int | None
 	rate: float | None
 
 
-class FactorImportOut(BaseModel):
+class FactorImportOut(WireModel):
 	"""`report` says how the gas columns were read and how many rows agree; `counts` what is taken:
 	factors, quarantined, skipped, and of them added, changed, unchanged, removed."""
 
@@ -70,14 +70,14 @@ class FactorImportOut(BaseModel):
 	updated_at: datetime
 
 
-class FindingOut(BaseModel):
+class FindingOut(WireModel):
 	code: str
 	values: dict[str, str]
 	reason: str
 	remedy: str
 
 
-class ImportRowOut(BaseModel):
+class ImportRowOut(WireModel):
 	"""A row a person should see, with the reason and what mends it; figures as text, kg per unit."""
 
 	verdict: Literal["quarantined", "skipped", "changed", "removed"]

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-	BaseModel,
 	BeforeValidator,
 	ConfigDict,
 	Field,
@@ -19,7 +18,7 @@ from apg.capabilities.esg.shared.factor_cells import number_of
 from apg.capabilities.esg.shared.gas_names import species_named
 from apg.capabilities.esg.shared.ghg import MIXED_CO2E, gwp_sets
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Day, Line, Told, amount_text, refused
+from apg.kernel.web.wire import Day, Line, Told, WireModel, amount_text, refused
 
 
 def _figure(value: Any) -> Decimal:
@@ -70,7 +69,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class FiguresIn(BaseModel):
+class FiguresIn(WireModel):
 	"""Figures of one version, kg per unit of the factor. A missing figure is not zero.
 
 	`gases` are masses by species (CO2, CH4_fossil, CH4_biogenic, N2O, HFC134a …); `co2e` is the total
@@ -141,7 +140,7 @@ class FactorIn(FiguresIn):
 	spend_currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
 
 
-class ReasonIn(BaseModel):
+class ReasonIn(WireModel):
 	"""Why something is approved or withdrawn."""
 
 	model_config = ConfigDict(
@@ -153,7 +152,7 @@ class ReasonIn(BaseModel):
 	reason: Annotated[Line, Field(max_length=500)] = ""
 
 
-class WithdrawIn(BaseModel):
+class WithdrawIn(WireModel):
 	"""A withdrawal needs its reason: somebody will ask."""
 
 	model_config = ConfigDict(
@@ -165,14 +164,14 @@ class WithdrawIn(BaseModel):
 	reason: Annotated[Line, Field(min_length=3, max_length=500)]
 
 
-class FindingOut(BaseModel):
+class FindingOut(WireModel):
 	code: str
 	values: dict[str, str]
 	reason: str
 	remedy: str
 
 
-class _Figures(BaseModel):
+class _Figures(WireModel):
 	"""One version as a company sees it: `approved` may be used, `superseded` gave way to a newer one
 	for the same time, `quarantined` is never used."""
 
@@ -227,7 +226,7 @@ class FactorVersionOut(_Figures):
 	factor_id: str
 
 
-class DifferenceOut(BaseModel):
+class DifferenceOut(WireModel):
 	"""A field that differs between two versions; `ratio` is new over old where both are numbers."""
 
 	field: str
@@ -236,7 +235,7 @@ class DifferenceOut(BaseModel):
 	ratio: float | None
 
 
-class SourceOut(BaseModel):
+class SourceOut(WireModel):
 	"""A publication of factors as one file gave it; `state` is what the company decided."""
 
 	id: str
@@ -263,7 +262,7 @@ class SourceOut(BaseModel):
 	state: Literal["linted", "approved", "withdrawn"]
 
 
-class GwpSetOut(BaseModel):
+class GwpSetOut(WireModel):
 	"""Warming potentials of one report and horizon in years, kg CO2e per kg of a species."""
 
 	code: str

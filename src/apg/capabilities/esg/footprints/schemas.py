@@ -5,11 +5,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from apg.capabilities.esg.shared.factor import WORLD
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, Day, IdText, Line, formed
+from apg.kernel.web.wire import Amount, Day, IdText, Line, WireModel, formed
 
 BOUND = Decimal(1_000_000_000_000)
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -35,7 +35,7 @@ Positive = Annotated[Amount, Field(gt=0, lt=BOUND)]
 Fraction01 = Annotated[Amount, Field(ge=0, le=1)]
 
 
-class MaterialIn(BaseModel):
+class MaterialIn(WireModel):
 	"""A material: what stands for one kg of it. `aliases` are other spellings."""
 
 	model_config = ConfigDict(
@@ -62,7 +62,7 @@ class MaterialIn(BaseModel):
 	is_estimate: bool = False
 
 
-class MaterialPatch(BaseModel):
+class MaterialPatch(WireModel):
 	"""Only what changes; `aliases` replaces them all."""
 
 	model_config = ConfigDict(
@@ -79,7 +79,7 @@ class MaterialPatch(BaseModel):
 	is_estimate: bool | None = None
 
 
-class MaterialOut(BaseModel):
+class MaterialOut(WireModel):
 	id: str
 	name: str
 	aliases: list[str]
@@ -93,7 +93,7 @@ class MaterialOut(BaseModel):
 	updated_by: str | None
 
 
-class UnmatchedOut(BaseModel):
+class UnmatchedOut(WireModel):
 	"""A material that parts name and nobody mapped: `products` name it, `without_mass` have no mass."""
 
 	material: str
@@ -113,7 +113,7 @@ class Verification(StrEnum):
 	THIRD_PARTY = "third_party"
 
 
-class SupplierFootprintIn(BaseModel):
+class SupplierFootprintIn(WireModel):
 	"""What a supplier states: `carbon` kg CO2e for `amount` `unit` of the product."""
 
 	model_config = ConfigDict(
@@ -174,7 +174,7 @@ class SupplierFootprintIn(BaseModel):
 		return self
 
 
-class SupplierFootprintOut(BaseModel):
+class SupplierFootprintOut(WireModel):
 	id: str
 	product_id: str
 	product_number: str
@@ -206,7 +206,7 @@ class View(StrEnum):
 	SERVICE = "service"
 
 
-class FootprintIn(BaseModel):
+class FootprintIn(WireModel):
 	"""A footprint to be computed, recorded and sealed: of a revision, or of a product's current one.
 
 	`day` chooses the editions of factors and the statements in force; default: today.
@@ -240,7 +240,7 @@ class FootprintIn(BaseModel):
 		return self
 
 
-class GapOut(BaseModel):
+class GapOut(WireModel):
 	"""A place without a figure: `quantity` of the product is needed in one root; `mass` of one, kg."""
 
 	product_id: str
@@ -254,7 +254,7 @@ class GapOut(BaseModel):
 	subject: str
 
 
-class FootprintOut(BaseModel):
+class FootprintOut(WireModel):
 	"""A recorded footprint, kg CO2e for one `declared_unit` of the product.
 
 	`total` is null when nothing at all is known. `least` and `most`: over what may stand in on lines.
@@ -303,7 +303,7 @@ class FootprintOut(BaseModel):
 	created_by: str | None
 
 
-class FootprintLineOut(BaseModel):
+class FootprintLineOut(WireModel):
 	"""One input: `quantity` of the product, `each` kg CO2e for one of it, `co2e` together."""
 
 	position: int
@@ -340,7 +340,7 @@ class FootprintLineOut(BaseModel):
 	seal: str
 
 
-class ChangeOut(BaseModel):
+class ChangeOut(WireModel):
 	"""What became of one input: `reasons` are added, removed, quantity, amount, activity, factor,
 	statement or set."""
 
@@ -357,7 +357,7 @@ class ChangeOut(BaseModel):
 	new_factor_version_id: str | None
 
 
-class ComparisonOut(BaseModel):
+class ComparisonOut(WireModel):
 	"""The recorded footprint beside the one that the same question gives now."""
 
 	footprint_id: str
@@ -372,7 +372,7 @@ class ComparisonOut(BaseModel):
 	changes: list[ChangeOut]
 
 
-class VerificationOut(BaseModel):
+class VerificationOut(WireModel):
 	"""Whether the record gives the same figures and seal again; `problems` names what does not."""
 
 	footprint_id: str
@@ -385,7 +385,7 @@ class VerificationOut(BaseModel):
 	problems: list[str]
 
 
-class PendingOut(BaseModel):
+class PendingOut(WireModel):
 	"""A large footprint that a worker computes; ask again at `Location`."""
 
 	id: str

@@ -3,23 +3,22 @@
 from typing import Any
 
 from fastapi import Request, Response
-from pydantic import BaseModel
 
 from apg.capabilities.esg.health import service
 from apg.kernel.health import UNHEALTHY, health_report
 from apg.kernel.web.guarded_route import Router, public, runtime_of
-from apg.kernel.web.wire import to_wire
+from apg.kernel.web.wire import WireModel, to_wire
 
 router = Router(prefix="/health", tags=["Health"])
 
 
-class CheckOut(BaseModel):
+class CheckOut(WireModel):
 	status: str
 	message: str
 	details: dict[str, Any]
 
 
-class HealthOut(BaseModel):
+class HealthOut(WireModel):
 	status: str
 	checks: dict[str, CheckOut]
 	timestamp: str

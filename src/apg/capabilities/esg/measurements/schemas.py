@@ -4,12 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from apg.capabilities.esg.bulk.schemas import MOST_ROWS
 from apg.capabilities.esg.shared.free_fields import bounded
 from apg.kernel.bulk import Mode
-from apg.kernel.web.wire import Amount, IdText, Line, Moment
+from apg.kernel.web.wire import Amount, IdText, Line, Moment, WireModel
 
 EXAMPLE: dict[str, Any] = {
 	"value": 98250.5,
@@ -24,7 +24,7 @@ EXAMPLE: dict[str, Any] = {
 Metadata = Annotated[dict[str, Any], AfterValidator(bounded("metadata"))]
 
 
-class MeasurementIn(BaseModel):
+class MeasurementIn(WireModel):
 	"""A reading; the value is a number or its text, kept exactly. Zero and negative values are
 	values like any other unless a rule of the metric forbids them."""
 
@@ -61,7 +61,7 @@ _ROW = WithJsonSchema(
 )
 
 
-class MeasurementsBulk(BaseModel):
+class MeasurementsBulk(WireModel):
 	"""Many readings; `metric_id` is the metric of rows that name none."""
 
 	model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [BULK_EXAMPLE]})
@@ -85,7 +85,7 @@ class MeasurementPut(MeasurementIn):
 	reason: Annotated[Line, Field(min_length=3, max_length=500)]
 
 
-class MeasurementPatch(BaseModel):
+class MeasurementPatch(WireModel):
 	"""A correction of what is named; the rest stays."""
 
 	model_config = ConfigDict(
@@ -106,7 +106,7 @@ class MeasurementPatch(BaseModel):
 	reason: Annotated[Line, Field(min_length=3, max_length=500)]
 
 
-class MeasurementOut(BaseModel):
+class MeasurementOut(WireModel):
 	"""A reading with its scores; `superseded_by` is the correction that stands in its place."""
 
 	id: str
@@ -136,7 +136,7 @@ class MeasurementOut(BaseModel):
 	updated_by: str | None
 
 
-class BucketOut(BaseModel):
+class BucketOut(WireModel):
 	"""One month, quarter or year: a value of null is "no data", not 0."""
 
 	period: str

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from apg.capabilities.esg.shared import vocabulary
@@ -14,7 +14,7 @@ from apg.capabilities.esg.shared.rule_nodes import MOST_RULES
 from apg.capabilities.esg.shared.rule_tree import read_entry, write_rules
 from apg.capabilities.esg.shared.vocabulary import MetricSource, MetricType, Polarity
 from apg.kernel.errors import Invalid
-from apg.kernel.web.wire import Amount, IdText, Line
+from apg.kernel.web.wire import Amount, IdText, Line, WireModel
 
 
 def _told(check: Any) -> Any:
@@ -69,7 +69,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class MetricIn(BaseModel):
+class MetricIn(WireModel):
 	"""A new metric. `enable_ai_predictions` is an option, not a column of the guide's table."""
 
 	model_config = ConfigDict(
@@ -107,7 +107,7 @@ class MetricPut(MetricIn):
 	"""The whole definition anew."""
 
 
-class MetricPatch(BaseModel):
+class MetricPatch(WireModel):
 	"""Only what changes."""
 
 	model_config = ConfigDict(
@@ -141,7 +141,7 @@ class MetricPatch(BaseModel):
 	framework_id: IdText | None = None
 
 
-class MetricOut(BaseModel):
+class MetricOut(WireModel):
 	"""Definition and state; amounts are exact numbers, `ai_predictions` is empty until a model
 	has run."""
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from apg.capabilities.esg.shared import places
 from apg.capabilities.esg.shared.told import told
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Line, formed, refused
+from apg.kernel.web.wire import Line, WireModel, formed, refused
 
 Code = Annotated[
 	str,
@@ -38,7 +38,7 @@ def _inside(country: str | None, region: str | None) -> None:
 		raise refused("region", _("The region must lie in the country, for example GB-SCT in GB."))
 
 
-class SiteIn(BaseModel):
+class SiteIn(WireModel):
 	"""A new site. Country: ISO 3166-1; region: ISO 3166-2, where grid or rules differ inside."""
 
 	model_config = ConfigDict(
@@ -59,7 +59,7 @@ class SiteIn(BaseModel):
 		return self
 
 
-class SitePatch(BaseModel):
+class SitePatch(WireModel):
 	"""Only what changes."""
 
 	model_config = ConfigDict(
@@ -77,7 +77,7 @@ class SitePatch(BaseModel):
 	is_active: bool | None = None
 
 
-class SiteOut(BaseModel):
+class SiteOut(WireModel):
 	"""A site as it stands."""
 
 	id: str

@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.products.schemas import Number
-from apg.kernel.web.wire import IdText, Line
+from apg.kernel.web.wire import IdText, Line, WireModel
 
 Evidence = Annotated[Line, Field(max_length=1000)]
 
 
-class AlternateIn(BaseModel):
+class AlternateIn(WireModel):
 	"""A product that may stand in for this one wherever it is used; named by id or number."""
 
 	model_config = body({"product_number": "P-000002", "is_two_way": True})
@@ -23,14 +23,14 @@ class AlternateIn(BaseModel):
 	evidence: Evidence | None = None
 
 
-class AlternatePatch(BaseModel):
+class AlternatePatch(WireModel):
 	model_config = body({"evidence": "Same form, fit and function: report 12"})
 
 	is_two_way: bool | None = None
 	evidence: Evidence | None = None
 
 
-class AlternateOut(BaseModel):
+class AlternateOut(WireModel):
 	"""`direction` out: it may replace this product; in: this one may replace it; both."""
 
 	alternate_id: str

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apg.capabilities.plm.products.schemas import Number
 from apg.capabilities.plm.structures.demands import DemandIn
 from apg.capabilities.plm.structures.rules import View
-from apg.kernel.web.wire import IdText, Line
+from apg.kernel.web.wire import IdText, Line, WireModel
 
 
 class BaselineIn(DemandIn):
@@ -31,7 +31,7 @@ class BaselineIn(DemandIn):
 	note: Annotated[Line, Field(max_length=2000)] | None = None
 
 
-class BaselineOut(BaseModel):
+class BaselineOut(WireModel):
 	"""`merkle_hash` covers the content of every revision and line below the root, for good."""
 
 	baseline_id: str
@@ -53,7 +53,7 @@ class BaselineOut(BaseModel):
 	created_by: str | None
 
 
-class VerifiedOut(BaseModel):
+class VerifiedOut(WireModel):
 	"""What is stored, resolved and hashed again: `holds` says whether it gives the recorded hash."""
 
 	baseline_id: str

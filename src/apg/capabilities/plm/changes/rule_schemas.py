@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from apg.capabilities.plm.shared.change_states import (
 	ChangeKind,
@@ -13,7 +13,7 @@ from apg.capabilities.plm.shared.change_states import (
 	Track,
 	Urgency,
 )
-from apg.kernel.web.wire import Amount, IdText, Line, Moment
+from apg.kernel.web.wire import Amount, IdText, Line, Moment, WireModel
 
 Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Role = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=64)]
@@ -23,7 +23,7 @@ Days = Annotated[int, Field(ge=1, le=365)]
 Limit = Annotated[Amount, Field(ge=0)]
 
 
-class RuleIn(BaseModel):
+class RuleIn(WireModel):
 	"""One line of the matrix. Empty lists of kinds and tracks mean all; without any reason (types,
 	priorities, urgencies, costs) it always applies. Without a quorum everybody in the role is asked."""
 
@@ -60,7 +60,7 @@ class RuleIn(BaseModel):
 	is_active: bool = True
 
 
-class RulePatch(BaseModel):
+class RulePatch(WireModel):
 	"""Only what is named changes."""
 
 	model_config = ConfigDict(
@@ -84,7 +84,7 @@ class RulePatch(BaseModel):
 	is_active: bool | None = None
 
 
-class RuleOut(BaseModel):
+class RuleOut(WireModel):
 	rule_id: IdText
 	name: str
 	role: str
@@ -103,7 +103,7 @@ class RuleOut(BaseModel):
 	updated_at: datetime
 
 
-class AbsenceIn(BaseModel):
+class AbsenceIn(WireModel):
 	"""Without `user_id` it is the caller who is away."""
 
 	model_config = ConfigDict(
@@ -125,7 +125,7 @@ class AbsenceIn(BaseModel):
 	ends_at: Moment
 
 
-class AbsenceOut(BaseModel):
+class AbsenceOut(WireModel):
 	absence_id: IdText
 	user_id: str
 	substitute_id: str

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from apg.capabilities.plm.shared.change_states import (
 	ChangeKind,
@@ -18,7 +18,7 @@ from apg.capabilities.plm.shared.change_states import (
 )
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line, Moment
+from apg.kernel.web.wire import Amount, IdText, Line, Moment, WireModel
 
 MOST_ITEMS = 2_000
 Title = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=3, max_length=200)]
@@ -37,7 +37,7 @@ def _config(example: dict[str, Any]) -> ConfigDict:
 	)
 
 
-class AffectedIn(BaseModel):
+class AffectedIn(WireModel):
 	"""A product the change affects, by id or number. Without an action: `add` for a product that was
 	never released, else `revise`."""
 
@@ -62,7 +62,7 @@ class AffectedIn(BaseModel):
 		return self
 
 
-class AffectedPatch(BaseModel):
+class AffectedPatch(WireModel):
 	"""Only what is named changes. `done` are places whose disposition is carried out."""
 
 	model_config = _config({"dispositions": {"stock": "rework", "field": "none"}})
@@ -75,7 +75,7 @@ class AffectedPatch(BaseModel):
 	note: Comments | None = None
 
 
-class ChangeIn(BaseModel):
+class ChangeIn(WireModel):
 	"""A new change in state draft. An order opens a working revision of each product it affects."""
 
 	model_config = _config(
@@ -120,7 +120,7 @@ class ChangeIn(BaseModel):
 	created_by: str | None = None
 
 
-class ChangePatch(BaseModel):
+class ChangePatch(WireModel):
 	"""Only what is named changes. After the submission it voids every signature."""
 
 	model_config = _config({"change_title": "Stiffer bracket, 3 mm", "priority": "high"})
@@ -142,7 +142,7 @@ class ChangePatch(BaseModel):
 	effective_from: Moment | None = None
 
 
-class ApproveIn(BaseModel):
+class ApproveIn(WireModel):
 	"""A signature: the proof comes from `POST /api/v1/auth/confirm` with the change's package_hash as
 	subject."""
 
@@ -152,7 +152,7 @@ class ApproveIn(BaseModel):
 	proof: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
-class RejectIn(BaseModel):
+class RejectIn(WireModel):
 	"""Deciding against a change, or sending it back, needs a sentence that says why."""
 
 	model_config = _config({"comments": "The supplier has no capacity for 3 mm"})
@@ -161,13 +161,13 @@ class RejectIn(BaseModel):
 	proof: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
-class NoteIn(BaseModel):
+class NoteIn(WireModel):
 	model_config = _config({"comments": "Waits for the first samples"})
 
 	comments: Comments | None = None
 
 
-class ImplementIn(BaseModel):
+class ImplementIn(WireModel):
 	"""Without a time the release is now."""
 
 	model_config = _config({})
@@ -176,21 +176,21 @@ class ImplementIn(BaseModel):
 	comments: Comments | None = None
 
 
-class DelegateIn(BaseModel):
+class DelegateIn(WireModel):
 	model_config = _config({"to": "01890a5d-ac96-774b-bcce-b302099a8057", "comments": "On leave"})
 
 	to: IdText
 	comments: Comments | None = None
 
 
-class CommentIn(BaseModel):
+class CommentIn(WireModel):
 	model_config = _config({"body": "Does this fit the old housing?"})
 
 	body: Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
 	product_id: IdText | None = None
 
 
-class ReplaceIn(BaseModel):
+class ReplaceIn(WireModel):
 	"""One part in place of another wherever it is used; with `preview` nothing is changed."""
 
 	model_config = _config(
@@ -213,7 +213,7 @@ class ReplaceIn(BaseModel):
 		return self
 
 
-class ChoiceIn(BaseModel):
+class ChoiceIn(WireModel):
 	model_config = ConfigDict(extra="forbid")
 
 	line_uid: Annotated[str, Field(max_length=40)]
@@ -221,7 +221,7 @@ class ChoiceIn(BaseModel):
 	side: Annotated[str, Field(pattern="^(mine|theirs)$")]
 
 
-class RebaseIn(BaseModel):
+class RebaseIn(WireModel):
 	"""Brings one affected product onto the revision that is released now; `choices` decide where both
 	changed the same."""
 
@@ -234,7 +234,7 @@ class RebaseIn(BaseModel):
 	)
 
 
-class ChangeOut(BaseModel):
+class ChangeOut(WireModel):
 	"""`allowed_actions` are what the state permits; who may do them, rights and rules decide.
 
 	`package_hash` is what approvals are bound to. `conflicts` are affected products whose base is no
@@ -286,7 +286,7 @@ class ChangeOut(BaseModel):
 	updated_by: str | None
 
 
-class AffectedOut(BaseModel):
+class AffectedOut(WireModel):
 	item_id: str
 	change_id: str
 	product_id: str
@@ -310,7 +310,7 @@ class AffectedOut(BaseModel):
 	updated_at: datetime
 
 
-class StageOut(BaseModel):
+class StageOut(WireModel):
 	stage_id: str
 	round: int
 	step: int
@@ -326,7 +326,7 @@ class StageOut(BaseModel):
 	approvals: list[dict[str, Any]]
 
 
-class CommentOut(BaseModel):
+class CommentOut(WireModel):
 	comment_id: str
 	change_id: str
 	author_id: str | None
@@ -335,7 +335,7 @@ class CommentOut(BaseModel):
 	created_at: datetime
 
 
-class ReplacementOut(BaseModel):
+class ReplacementOut(WireModel):
 	"""Parents that use the part now; `skipped` says why one is left out."""
 
 	product_id: str
@@ -351,13 +351,13 @@ class ReplacementOut(BaseModel):
 	skipped: str | None
 
 
-class MovedOut(BaseModel):
+class MovedOut(WireModel):
 	line_uid: str
 	before: int | None
 	after: int
 
 
-class ClashOut(BaseModel):
+class ClashOut(WireModel):
 	line_uid: str
 	field: str
 	base: Any
@@ -365,7 +365,7 @@ class ClashOut(BaseModel):
 	theirs: Any
 
 
-class RebaseOut(BaseModel):
+class RebaseOut(WireModel):
 	"""`clashes` left open are to be chosen; as long as there is one nothing was changed."""
 
 	product_id: str
@@ -376,14 +376,14 @@ class RebaseOut(BaseModel):
 	moved: list[MovedOut]
 
 
-class HistoryOut(BaseModel):
+class HistoryOut(WireModel):
 	at: datetime
 	who: str
 	what: str
 	changes: list[dict[str, Any]]
 
 
-class RedlineItem(BaseModel):
+class RedlineItem(WireModel):
 	"""`difference` is that of `/compare`; null where the change opens no revision of the product."""
 
 	item_id: str
@@ -394,7 +394,7 @@ class RedlineItem(BaseModel):
 	difference: dict[str, Any] | None
 
 
-class RedlineOut(BaseModel):
+class RedlineOut(WireModel):
 	change_id: str
 	change_number: str
 	package_hash: str | None

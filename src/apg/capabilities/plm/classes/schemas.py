@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.shared.attributes import AttributeKind
@@ -12,7 +12,7 @@ from apg.capabilities.plm.shared.document_kinds import DocumentKind
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase
 from apg.capabilities.plm.shared.numbering import LabelSeries
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line
+from apg.kernel.web.wire import Amount, IdText, Line, WireModel
 
 ClassName = Annotated[Line, Field(min_length=1, max_length=60, pattern="^[^/]+$")]
 AttributeName = Annotated[Line, Field(min_length=1, max_length=60)]
@@ -21,7 +21,7 @@ Text = Annotated[Line, Field(max_length=1000)]
 Kinds = Annotated[list[DocumentKind], Field(max_length=len(DocumentKind))]
 
 
-class ClassIn(BaseModel):
+class ClassIn(WireModel):
 	"""A new class; without a parent at the root."""
 
 	model_config = body({"name": "Resistors", "description": "Fixed and variable"})
@@ -32,7 +32,7 @@ class ClassIn(BaseModel):
 	required_documents: Kinds = Field(default_factory=list[DocumentKind])
 
 
-class ClassPatch(BaseModel):
+class ClassPatch(WireModel):
 	"""What changes. A new name or place moves the classes and products below it along."""
 
 	model_config = body({"name": "Fixed resistors"})
@@ -43,7 +43,7 @@ class ClassPatch(BaseModel):
 	required_documents: Kinds | None = None
 
 
-class ClassOut(BaseModel):
+class ClassOut(WireModel):
 	"""`product_count`: products of this class and of those below it. `required_documents`: kinds that
 	the class itself asks for at release; those of classes above count as well."""
 
@@ -59,7 +59,7 @@ class ClassOut(BaseModel):
 	updated_at: datetime
 
 
-class AttributeIn(BaseModel):
+class AttributeIn(WireModel):
 	"""An attribute of every product of the class and of those below it."""
 
 	model_config = body(
@@ -99,7 +99,7 @@ class AttributeIn(BaseModel):
 		return self
 
 
-class AttributePatch(BaseModel):
+class AttributePatch(WireModel):
 	"""What changes; kind and name stay, because values were recorded under them."""
 
 	model_config = body({"title": "Tolerance of value", "is_required": False})
@@ -113,7 +113,7 @@ class AttributePatch(BaseModel):
 	position: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
-class AttributeOut(BaseModel):
+class AttributeOut(WireModel):
 	attribute_id: str
 	class_id: str
 	class_path: str
@@ -130,7 +130,7 @@ class AttributeOut(BaseModel):
 	updated_at: datetime
 
 
-class LabelSchemeIn(BaseModel):
+class LabelSchemeIn(WireModel):
 	"""How revisions are labelled: letters A, B, … (without I, O, Q, S, X, Z; ASME Y14.35) or numbers.
 
 	Without a class for every product, without a phase for every phase; the nearest class counts first.
@@ -145,7 +145,7 @@ class LabelSchemeIn(BaseModel):
 	prefix: Annotated[Line, Field(max_length=4)] = ""
 
 
-class LabelSchemePatch(BaseModel):
+class LabelSchemePatch(WireModel):
 	model_config = body({"width": 3})
 
 	series: LabelSeries | None = None
@@ -153,7 +153,7 @@ class LabelSchemePatch(BaseModel):
 	prefix: Annotated[Line, Field(max_length=4)] | None = None
 
 
-class LabelSchemeOut(BaseModel):
+class LabelSchemeOut(WireModel):
 	"""`first` and `second` show what it gives."""
 
 	scheme_id: str

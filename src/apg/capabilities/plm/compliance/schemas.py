@@ -4,11 +4,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.shared.compliance_math import Basis, Declared
-from apg.kernel.web.wire import Amount, Day, IdText, Line, Moment
+from apg.kernel.web.wire import Amount, Day, IdText, Line, Moment, WireModel
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -17,7 +17,7 @@ Share = Annotated[Amount, Field(ge=0, le=1)]
 Id = Annotated[IdText, Field(max_length=40)]
 
 
-class LimitIn(BaseModel):
+class LimitIn(WireModel):
 	"""One substance of a list: at most `limit_share` of the mass (0.001 is 0.1 %)."""
 
 	model_config = body({"substance": "Lead", "cas": "7439-92-1", "limit_share": 0.001})
@@ -27,7 +27,7 @@ class LimitIn(BaseModel):
 	limit_share: Share
 
 
-class RegulationIn(BaseModel):
+class RegulationIn(WireModel):
 	"""`basis` says what a share is a share of; with a basis a version of the list is needed."""
 
 	model_config = body(
@@ -50,7 +50,7 @@ class RegulationIn(BaseModel):
 	is_active: bool = True
 
 
-class RegulationPatch(BaseModel):
+class RegulationPatch(WireModel):
 	"""Only what is named changes. Another `list_version` is another list: everything is looked at
 	again, and what was declared against the list before no longer says that nothing is in a part."""
 
@@ -61,7 +61,7 @@ class RegulationPatch(BaseModel):
 	is_active: bool | None = None
 
 
-class ListIn(BaseModel):
+class ListIn(WireModel):
 	"""A new version of a regulation's list, as a whole."""
 
 	model_config = body(
@@ -75,7 +75,7 @@ class ListIn(BaseModel):
 	substances: Annotated[list[LimitIn], Field(min_length=1, max_length=5_000)]
 
 
-class RegulationOut(BaseModel):
+class RegulationOut(WireModel):
 	regulation_id: IdText
 	code: str
 	name: str
@@ -88,7 +88,7 @@ class RegulationOut(BaseModel):
 	updated_at: Moment
 
 
-class DeclarationIn(BaseModel):
+class DeclarationIn(WireModel):
 	"""Without a substance: none of the list is in the part above its limit. `share` is 0 to 1 of the
 	homogeneous material or of the article."""
 
@@ -115,7 +115,7 @@ class DeclarationIn(BaseModel):
 	manufacturer_part_id: Id | None = None
 
 
-class DeclarationOut(BaseModel):
+class DeclarationOut(WireModel):
 	declaration_id: IdText
 	product_id: IdText
 	regulation: str
@@ -132,7 +132,7 @@ class DeclarationOut(BaseModel):
 	updated_at: Moment
 
 
-class StatusIn(BaseModel):
+class StatusIn(WireModel):
 	"""The status of a revision with its evidence; `exempt` has a day it ends."""
 
 	model_config = body(
@@ -145,7 +145,7 @@ class StatusIn(BaseModel):
 	note: Text | None = None
 
 
-class StatusOut(BaseModel):
+class StatusOut(WireModel):
 	"""`status` is recorded, `own` is what holds today, `whole` joins what is below; the worst wins."""
 
 	regulation: str

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.shared.document_kinds import DocumentKind
-from apg.kernel.web.wire import Line
+from apg.kernel.web.wire import Line, WireModel
 
 
-class DocumentIn(BaseModel):
+class DocumentIn(WireModel):
 	"""What is said of a file; the file itself comes beside it."""
 
 	model_config = body({"kind": "drawing", "title": "Bracket, machining", "revision": "C"})
@@ -20,13 +20,13 @@ class DocumentIn(BaseModel):
 	revision: Annotated[Line, Field(max_length=20)] = ""
 
 
-class RevisionNamed(BaseModel):
+class RevisionNamed(WireModel):
 	revision_id: str
 	revision: str
 	state: str
 
 
-class DocumentOut(BaseModel):
+class DocumentOut(WireModel):
 	"""`revision` is the document's own; `attached_to` are the revisions of the product it belongs to."""
 
 	document_id: str

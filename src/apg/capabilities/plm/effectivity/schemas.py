@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from apg.capabilities.plm.effectivity.ranges import Kind
 from apg.capabilities.plm.shared.moments import day_as_moment
-from apg.kernel.web.wire import IdText
+from apg.kernel.web.wire import IdText, WireModel
 
 Place = Annotated[datetime | int, BeforeValidator(day_as_moment)]
 
 
-class EffectivityIn(BaseModel):
+class EffectivityIn(WireModel):
 	"""A range [from, to) in which a released revision is effective; without `to` it goes on.
 
 	Dates are moments, a day meaning its beginning in UTC; units and lots are whole numbers from 1 of
@@ -34,7 +34,7 @@ class EffectivityIn(BaseModel):
 	context_product_id: IdText | None = None
 
 
-class EffectivityPatch(BaseModel):
+class EffectivityPatch(WireModel):
 	"""Where the range ends; null: it goes on."""
 
 	model_config = ConfigDict(
@@ -44,7 +44,7 @@ class EffectivityPatch(BaseModel):
 	end: Annotated[Place | None, Field(alias="to")] = None
 
 
-class EffectivityOut(BaseModel):
+class EffectivityOut(WireModel):
 	"""`from` and `to` are moments for dates and whole numbers else; `to` is not included."""
 
 	effectivity_id: str
@@ -62,7 +62,7 @@ class EffectivityOut(BaseModel):
 	updated_at: datetime
 
 
-class ResolvedOut(BaseModel):
+class ResolvedOut(WireModel):
 	"""The revision that is effective, and why."""
 
 	product_id: str

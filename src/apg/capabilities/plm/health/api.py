@@ -3,17 +3,16 @@
 from typing import Any
 
 from fastapi import Request, Response
-from pydantic import BaseModel
 
 from apg.capabilities.plm.health import service
 from apg.kernel.health import UNHEALTHY
 from apg.kernel.web.guarded_route import Router, public, runtime_of
-from apg.kernel.web.wire import to_wire
+from apg.kernel.web.wire import WireModel, to_wire
 
 router = Router(prefix="/health", tags=["Health"])
 
 
-class HealthOut(BaseModel):
+class HealthOut(WireModel):
 	status: str
 	timestamp: str
 	dependencies: dict[str, Any]

@@ -3,12 +3,10 @@
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel
-
-from apg.kernel.web.wire import Amount, Moment
+from apg.kernel.web.wire import Amount, Moment, WireModel
 
 
-class FigureOut(BaseModel):
+class FigureOut(WireModel):
 	"""One end item in one metric, for one unit of it.
 
 	`delta` is null where before or after is not known. `certain`: it does not hang on what is missing.
@@ -31,7 +29,7 @@ class FigureOut(BaseModel):
 	missing: list[dict[str, Any]]
 
 
-class EndItemOut(BaseModel):
+class EndItemOut(WireModel):
 	"""A product that nothing contains and that the change reaches."""
 
 	product_id: str
@@ -42,7 +40,7 @@ class EndItemOut(BaseModel):
 	figures: dict[str, FigureOut]
 
 
-class FiredOut(BaseModel):
+class FiredOut(WireModel):
 	"""A policy that is true of the impact, and what follows from it."""
 
 	policy_id: str
@@ -54,7 +52,7 @@ class FiredOut(BaseModel):
 	because: list[str]
 
 
-class ImpactOut(BaseModel):
+class ImpactOut(WireModel):
 	"""What a change does to everything above it; `status` says whether there are figures.
 
 	status: not_calculated, calculating, calculated or failed. `stale`: the figures are of an earlier

@@ -3,18 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from apg.capabilities.plm.imports.columns import Field as ColumnField
 from apg.capabilities.plm.imports.readers import ENCODINGS
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Line
+from apg.kernel.web.wire import Line, WireModel
 from apg.platform.reference.currency_codes import CURRENCY_CODES
 
 RESERVED = frozenset({"mpn", "sku", "gtin"})
 
 
-class ImportOptions(BaseModel):
+class ImportOptions(WireModel):
 	"""How the table is to be read; whatever is left out is guessed from the content."""
 
 	model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -59,7 +59,7 @@ class ImportOptions(BaseModel):
 		return value
 
 
-class ImportPatch(BaseModel):
+class ImportPatch(WireModel):
 	"""What a person corrects: meanings of columns (heading → field or null), how to read the table,
 	and which product a part of the file is. An empty body compares the file with the record anew."""
 
@@ -86,14 +86,14 @@ class ImportPatch(BaseModel):
 	)
 
 
-class Progress(BaseModel):
+class Progress(WireModel):
 	state: str
 	done: int
 	total: int | None
 	rate: float | None
 
 
-class ImportOut(BaseModel):
+class ImportOut(WireModel):
 	"""`counts` says for parts, lines, prices, identifiers, attributes and substitutes how many are
 	added, changed, removed and (parts, lines) unchanged."""
 
@@ -116,7 +116,7 @@ class ImportOut(BaseModel):
 	updated_at: datetime
 
 
-class ColumnOut(BaseModel):
+class ColumnOut(WireModel):
 	heading: str
 	field: str | None
 	confidence: int
@@ -124,7 +124,7 @@ class ColumnOut(BaseModel):
 	corrected: bool
 
 
-class ColumnsOut(BaseModel):
+class ColumnsOut(WireModel):
 	"""How the columns were understood, the first rows, and which meanings there are."""
 
 	columns: list[ColumnOut]
@@ -137,7 +137,7 @@ class ColumnsOut(BaseModel):
 	header_row: int | None
 
 
-class ProblemOut(BaseModel):
+class ProblemOut(WireModel):
 	severity: Literal["error", "warning"]
 	row: int | None
 	column: str | None
@@ -146,13 +146,13 @@ class ProblemOut(BaseModel):
 	remedy: str
 
 
-class FieldChange(BaseModel):
+class FieldChange(WireModel):
 	field: str
 	old: str | None
 	new: str | None
 
 
-class ChangeOut(BaseModel):
+class ChangeOut(WireModel):
 	"""One part or line; `product_id` is the product itself, or the parent of the line."""
 
 	subject: Literal["part", "line"]
@@ -166,12 +166,12 @@ class ChangeOut(BaseModel):
 	changes: list[FieldChange]
 
 
-class Candidate(BaseModel):
+class Candidate(WireModel):
 	product_id: str
 	label: str
 
 
-class MatchOut(BaseModel):
+class MatchOut(WireModel):
 	"""A part of the file and the product it is taken for; null where it is new or undecided."""
 
 	source_key: str

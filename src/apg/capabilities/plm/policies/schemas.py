@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from apg.capabilities.plm.examples import body
-from apg.kernel.web.wire import IdText, Line, Moment
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel
 
 Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
@@ -16,7 +16,7 @@ Step = Annotated[int, Field(ge=1, le=20)]
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
-class PolicyIn(BaseModel):
+class PolicyIn(WireModel):
 	"""`expression` such as `delta(co2e) > 2 % or new(substance, reach)`; a stage names its role."""
 
 	model_config = body(
@@ -39,7 +39,7 @@ class PolicyIn(BaseModel):
 	is_active: bool = True
 
 
-class PolicyPatch(BaseModel):
+class PolicyPatch(WireModel):
 	"""Only what is named changes."""
 
 	model_config = body({"expression": "delta(cost) > 10000 EUR"})
@@ -54,7 +54,7 @@ class PolicyPatch(BaseModel):
 	is_active: bool | None = None
 
 
-class PolicyOut(BaseModel):
+class PolicyOut(WireModel):
 	"""`tree` is what is stored; `expression` is what it prints as."""
 
 	policy_id: IdText

@@ -5,11 +5,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from apg.capabilities.plm.shared.lifecycle import LifecyclePhase, ProductType
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, Day, Line, refused
+from apg.kernel.web.wire import Amount, Day, Line, WireModel, refused
 
 LARGEST = Decimal(9_000_000_000_000)  # in millionths it fits the 64 bits of the roll-up
 Name = Annotated[Line, Field(min_length=3, max_length=200)]
@@ -35,7 +35,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class ProductIn(BaseModel):
+class ProductIn(WireModel):
 	"""A new product. Without a number the series of its class gives one."""
 
 	model_config = ConfigDict(
@@ -75,7 +75,7 @@ class ProductPut(ProductIn):
 	is_active: bool = True
 
 
-class ProductPatch(BaseModel):
+class ProductPatch(WireModel):
 	"""Only what changes; a field given as null is emptied where that is possible."""
 
 	model_config = ConfigDict(
@@ -104,12 +104,12 @@ class ProductPatch(BaseModel):
 	is_active: bool | None = None
 
 
-class DigitalTwinState(BaseModel):
+class DigitalTwinState(WireModel):
 	status: str
 	reason: str | None = None
 
 
-class ProductOut(BaseModel):
+class ProductOut(WireModel):
 	"""Item and the revision a view rule picked; amounts are exact numbers."""
 
 	product_id: str
@@ -143,7 +143,7 @@ class ProductOut(BaseModel):
 	updated_by: str | None
 
 
-class CostIn(BaseModel):
+class CostIn(WireModel):
 	"""A cost of a product for one unit of its own, from a date and a quantity on."""
 
 	model_config = ConfigDict(
@@ -162,7 +162,7 @@ class CostIn(BaseModel):
 	source: Annotated[Line, Field(max_length=200)] = ""
 
 
-class CostOut(BaseModel):
+class CostOut(WireModel):
 	cost_id: str
 	product_id: str
 	kind: str
@@ -187,7 +187,7 @@ def _scheme_word(text: str) -> str:
 	return text
 
 
-class IdentifierIn(BaseModel):
+class IdentifierIn(WireModel):
 	"""Another name of a product: scheme `gtin`, `customer`, `erp`, `mpn`, `sku` or one's own."""
 
 	model_config = ConfigDict(
@@ -204,7 +204,7 @@ class IdentifierIn(BaseModel):
 	] = ""
 
 
-class IdentifierOut(BaseModel):
+class IdentifierOut(WireModel):
 	identifier_id: str
 	product_id: str
 	scheme: str

@@ -4,12 +4,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from apg.capabilities.plm.products.schemas import Label
+from apg.kernel.web.wire import WireModel
 
 
-class RevisionIn(BaseModel):
+class RevisionIn(WireModel):
 	"""A new working revision. Without a label the next one of the series is planned."""
 
 	model_config = ConfigDict(
@@ -21,7 +22,7 @@ class RevisionIn(BaseModel):
 	revision: Label | None = None
 
 
-class ReleaseIn(BaseModel):
+class ReleaseIn(WireModel):
 	"""A release; a label given here replaces the planned one and is fixed with it."""
 
 	model_config = ConfigDict(
@@ -33,7 +34,7 @@ class ReleaseIn(BaseModel):
 	revision: Label | None = None
 
 
-class RevisionOut(BaseModel):
+class RevisionOut(WireModel):
 	"""`revision` is the label: planned while working, fixed once released. `current`: the one that
 	is shown by default."""
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apg.capabilities.plm import permissions as may
 from apg.capabilities.plm.exports import as_file
@@ -34,7 +34,7 @@ from apg.kernel.texts import _
 from apg.kernel.web.describing import answers_file
 from apg.kernel.web.envelopes import Ok, ok
 from apg.kernel.web.guarded_route import Router, allow
-from apg.kernel.web.wire import Amount, Day, IdText
+from apg.kernel.web.wire import Amount, Day, IdText, WireModel
 from apg.kernel.work import Work
 
 WHOLE = 150  # ids of 42 bytes each, in an address of at most 8,192
@@ -86,7 +86,7 @@ class RollUpQuery(_Priced):
 	limit: Annotated[int, Field(ge=1, le=5_000)] = 200
 
 
-class WhereUsedQuery(BaseModel):
+class WhereUsedQuery(WireModel):
 	model_config = ConfigDict(extra="forbid")
 
 	rule: Rule = Rule.DEFAULT

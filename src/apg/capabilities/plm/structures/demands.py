@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 from sqlalchemy import text
 
 from apg.capabilities.plm.shared.moments import day_as_moment
@@ -11,6 +11,7 @@ from apg.capabilities.plm.structures.rules import PLAIN, AnyRule, Demand, Rule
 from apg.kernel.errors import Invalid
 from apg.kernel.stamps import is_id
 from apg.kernel.texts import _
+from apg.kernel.web.wire import WireModel
 from apg.kernel.work import Work
 
 LARGEST = 2**53
@@ -33,7 +34,7 @@ Counted = Annotated[int, Field(ge=1, le=LARGEST)]
 Named = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class DemandIn(BaseModel):
+class DemandIn(WireModel):
 	"""The rule and what it needs; a rule that is not named follows from what is given."""
 
 	rule: Rule | None = None

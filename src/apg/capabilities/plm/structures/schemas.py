@@ -4,13 +4,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from apg.capabilities.plm.products.schemas import Number, Unit
 from apg.capabilities.plm.shared.lines import QuantityKind
 from apg.capabilities.plm.structures.rules import View
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line
+from apg.kernel.web.wire import Amount, IdText, Line, WireModel
 
 BOUND = Decimal(1_000_000_000_000)
 Quantity = Annotated[Amount, Field(gt=0, lt=BOUND)]
@@ -38,7 +38,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class ChildNamed(BaseModel):
+class ChildNamed(WireModel):
 	"""A product by its id or by its number."""
 
 	product_id: IdText | None = None
@@ -112,7 +112,7 @@ class LinePatch(ChildNamed):
 	substitutes: Annotated[list[SubstituteIn], Field(max_length=50)] | None = None
 
 
-class SubstituteOut(BaseModel):
+class SubstituteOut(WireModel):
 	product_id: str
 	product_number: str
 	product_name: str
@@ -120,7 +120,7 @@ class SubstituteOut(BaseModel):
 	quantity_ratio: Decimal
 
 
-class LineOut(BaseModel):
+class LineOut(WireModel):
 	"""A line as it is recorded; `parent_…` is the product it belongs to."""
 
 	line_uid: str
@@ -157,7 +157,7 @@ class LineOut(BaseModel):
 	updated_by: str | None
 
 
-class Head(BaseModel):
+class Head(WireModel):
 	"""The product and the revision that an answer is about."""
 
 	product_id: str
@@ -171,7 +171,7 @@ class Head(BaseModel):
 	revision_state: str
 
 
-class Rolled(BaseModel):
+class Rolled(WireModel):
 	"""Figures of one row, when they were asked for.
 
 	`own_…` is recorded for the item, `rolled_…` is the known total of one, `total_…` of all that are
@@ -252,7 +252,7 @@ class FlatRow(Rolled):
 	uncertain: bool
 
 
-class Missing(BaseModel):
+class Missing(WireModel):
 	"""A place without a figure: `quantity` of the product is needed; `reason` is a stable word."""
 
 	product_id: str
@@ -268,7 +268,7 @@ class Missing(BaseModel):
 	remedy: str | None = None
 
 
-class Contribution(BaseModel):
+class Contribution(WireModel):
 	product_id: str
 	product_number: str
 	product_name: str
@@ -279,7 +279,7 @@ class Contribution(BaseModel):
 	share: Decimal | None
 
 
-class Total(BaseModel):
+class Total(WireModel):
 	"""One quantity of the roll-up: `unit_total` for one product, `total` for all asked for.
 
 	Null when nothing at all is known. `coverage` counts places in the tree, `item_coverage` products.
@@ -298,7 +298,7 @@ class Total(BaseModel):
 	contributions: list[Contribution]
 
 
-class RateUsed(BaseModel):
+class RateUsed(WireModel):
 	currency: str
 	units_per_eur: Decimal
 	day: date
@@ -321,7 +321,7 @@ class CarbonTotal(Total):
 	page: str
 
 
-class RollUpOut(BaseModel):
+class RollUpOut(WireModel):
 	product: Head
 	view: str
 	rule: str
@@ -340,7 +340,7 @@ class RollUpOut(BaseModel):
 	co2e: CarbonTotal | None
 
 
-class TreeOut(BaseModel):
+class TreeOut(WireModel):
 	product: Head
 	view: str
 	rule: str
@@ -357,7 +357,7 @@ class TreeOut(BaseModel):
 	rollup: RollUpOut | None
 
 
-class FlatOut(BaseModel):
+class FlatOut(WireModel):
 	product: Head
 	view: str
 	rule: str
@@ -373,7 +373,7 @@ class FlatOut(BaseModel):
 	rollup: RollUpOut | None
 
 
-class UseLine(BaseModel):
+class UseLine(WireModel):
 	line_uid: str
 	find_number: int
 	quantity: Decimal | None
@@ -383,7 +383,7 @@ class UseLine(BaseModel):
 	pinned_revision: str | None
 
 
-class Use(BaseModel):
+class Use(WireModel):
 	"""A product that contains the one asked about: `quantity` of it in one of this product.
 
 	`level` 1 uses it directly; `via` are the revisions one step nearer to it. `is_end`: contained in
@@ -408,7 +408,7 @@ class Use(BaseModel):
 	lines: list[UseLine]
 
 
-class WhereUsedOut(BaseModel):
+class WhereUsedOut(WireModel):
 	product: Head
 	view: str
 	depth: int | None
@@ -417,13 +417,13 @@ class WhereUsedOut(BaseModel):
 	uses: list[Use]
 
 
-class FieldDifference(BaseModel):
+class FieldDifference(WireModel):
 	field: str
 	old: Any
 	new: Any
 
 
-class LineDifference(BaseModel):
+class LineDifference(WireModel):
 	"""`path` are the numbers above the line; `change` is added, removed or changed."""
 
 	change: str
@@ -438,7 +438,7 @@ class LineDifference(BaseModel):
 	fields: list[FieldDifference]
 
 
-class ComparisonOut(BaseModel):
+class ComparisonOut(WireModel):
 	"""From `before` (the one named by `with`) to `after` (the product's revision)."""
 
 	before: Head

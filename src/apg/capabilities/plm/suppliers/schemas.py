@@ -6,12 +6,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from apg.capabilities.plm.examples import body
 from apg.capabilities.plm.products.schemas import LARGEST, Cost, Currency
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, Day, IdText, Line, refused
+from apg.kernel.web.wire import Amount, Day, IdText, Line, WireModel, refused
 
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 PartNumber = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -51,7 +51,7 @@ class Approval(StrEnum):
 	BLOCKED = "blocked"
 
 
-class ManufacturerIn(BaseModel):
+class ManufacturerIn(WireModel):
 	model_config = body({"name": "Vishay", "website": "https://www.vishay.com"})
 
 	name: Title
@@ -59,7 +59,7 @@ class ManufacturerIn(BaseModel):
 	note: Note | None = None
 
 
-class ManufacturerPatch(BaseModel):
+class ManufacturerPatch(WireModel):
 	model_config = body({"note": "Second source for chip resistors"})
 
 	name: Title | None = None
@@ -67,7 +67,7 @@ class ManufacturerPatch(BaseModel):
 	note: Note | None = None
 
 
-class ManufacturerOut(BaseModel):
+class ManufacturerOut(WireModel):
 	manufacturer_id: str
 	name: str
 	website: str | None
@@ -77,7 +77,7 @@ class ManufacturerOut(BaseModel):
 	updated_at: datetime
 
 
-class ManufacturerPartIn(BaseModel):
+class ManufacturerPartIn(WireModel):
 	model_config = body({"part_number": "CRCW060310K0FKEA", "lifecycle": "active"})
 
 	part_number: PartNumber
@@ -85,7 +85,7 @@ class ManufacturerPartIn(BaseModel):
 	lifecycle: PartLifecycle = PartLifecycle.UNKNOWN
 
 
-class ManufacturerPartPatch(BaseModel):
+class ManufacturerPartPatch(WireModel):
 	model_config = body({"lifecycle": "not_recommended"})
 
 	part_number: PartNumber | None = None
@@ -93,7 +93,7 @@ class ManufacturerPartPatch(BaseModel):
 	lifecycle: PartLifecycle | None = None
 
 
-class ManufacturerPartOut(BaseModel):
+class ManufacturerPartOut(WireModel):
 	manufacturer_part_id: str
 	manufacturer_id: str
 	manufacturer: str
@@ -105,7 +105,7 @@ class ManufacturerPartOut(BaseModel):
 	updated_at: datetime
 
 
-class ApprovedPartIn(BaseModel):
+class ApprovedPartIn(WireModel):
 	"""A manufacturer part for a product: by its id, or by maker and number, made where it is new."""
 
 	model_config = body(
@@ -120,7 +120,7 @@ class ApprovedPartIn(BaseModel):
 	note: Note | None = None
 
 
-class ApprovedPartPatch(BaseModel):
+class ApprovedPartPatch(WireModel):
 	model_config = body({"status": "blocked", "note": "Failed the humidity test"})
 
 	status: Approval | None = None
@@ -128,7 +128,7 @@ class ApprovedPartPatch(BaseModel):
 	note: Note | None = None
 
 
-class ApprovedPartOut(BaseModel):
+class ApprovedPartOut(WireModel):
 	approved_part_id: str
 	product_id: str
 	manufacturer_part_id: str
@@ -143,7 +143,7 @@ class ApprovedPartOut(BaseModel):
 	updated_at: datetime
 
 
-class SupplierIn(BaseModel):
+class SupplierIn(WireModel):
 	model_config = body({"name": "Mouser", "currency": "EUR", "lead_time_days": 5})
 
 	name: Title
@@ -153,7 +153,7 @@ class SupplierIn(BaseModel):
 	note: Note | None = None
 
 
-class SupplierPatch(BaseModel):
+class SupplierPatch(WireModel):
 	"""A new name moves the prices and numbers recorded under the old one along."""
 
 	model_config = body({"lead_time_days": 7})
@@ -165,7 +165,7 @@ class SupplierPatch(BaseModel):
 	note: Note | None = None
 
 
-class SupplierOut(BaseModel):
+class SupplierOut(WireModel):
 	"""`product_count`: products with a price of this supplier."""
 
 	supplier_id: str
@@ -179,7 +179,7 @@ class SupplierOut(BaseModel):
 	updated_at: datetime
 
 
-class PriceBreak(BaseModel):
+class PriceBreak(WireModel):
 	"""The price of one from a quantity on."""
 
 	model_config = ConfigDict(extra="forbid")
@@ -190,7 +190,7 @@ class PriceBreak(BaseModel):
 	valid_from: Day | None = None
 
 
-class OfferIn(BaseModel):
+class OfferIn(WireModel):
 	"""A product at a supplier; prices are recorded with the product's costs under his name."""
 
 	model_config = body(
@@ -218,7 +218,7 @@ class OfferIn(BaseModel):
 	)
 
 
-class OfferPatch(BaseModel):
+class OfferPatch(WireModel):
 	"""What changes; `prices` records the given breaks for their day beside those of other days."""
 
 	model_config = body({"lead_time_days": 14})
@@ -230,14 +230,14 @@ class OfferPatch(BaseModel):
 	prices: Annotated[list[PriceBreak], Field(max_length=100)] | None = None
 
 
-class PriceOut(BaseModel):
+class PriceOut(WireModel):
 	quantity_break: Decimal
 	amount: Decimal
 	currency: str
 	valid_from: date
 
 
-class OfferOut(BaseModel):
+class OfferOut(WireModel):
 	"""`lead_time_days` falls back to the supplier's; `prices`: the latest that have begun."""
 
 	offer_id: str

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from apg.kernel.web.wire import Moment
+from apg.kernel.web.wire import Moment, WireModel
 
 
-class HeadOut(BaseModel):
+class HeadOut(WireModel):
 	"""A head as it was signed; all values are texts, so that its RFC 8785 form needs no numbers."""
 
 	tenant: str
@@ -22,7 +22,7 @@ class HeadOut(BaseModel):
 	signature: str
 
 
-class ProofOut(BaseModel):
+class ProofOut(WireModel):
 	"""What proves one entry to somebody who has nothing but this and trusts the key."""
 
 	entry: dict[str, str | None]
@@ -35,7 +35,7 @@ class ProofOut(BaseModel):
 	rule: str
 
 
-class WindowOut(BaseModel):
+class WindowOut(WireModel):
 	"""Entries that no head vouches for yet."""
 
 	entries: int
@@ -43,7 +43,7 @@ class WindowOut(BaseModel):
 	last_at: Moment | None
 
 
-class VerificationOut(BaseModel):
+class VerificationOut(WireModel):
 	"""How far the last verification is, and what it found."""
 
 	state: str
@@ -52,7 +52,7 @@ class VerificationOut(BaseModel):
 	report: dict[str, Any]
 
 
-class SealOut(BaseModel):
+class SealOut(WireModel):
 	"""How far the trail is sealed."""
 
 	sealed: int

@@ -1,10 +1,8 @@
 """What is given of a security event."""
 
-from pydantic import BaseModel
-
 from apg.kernel.security_events import RISK
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import IdText, Moment
+from apg.kernel.web.wire import IdText, Moment, WireModel
 
 KINDS = tuple((kind, kind.replace("_", " ").capitalize()) for kind in RISK)
 RISKS = (("low", "Low"), ("medium", "Medium"), ("high", "High"), ("critical", "Critical"))
@@ -32,7 +30,7 @@ EVENTS_API = ListSpec(
 )
 
 
-class SecurityEventOut(BaseModel):
+class SecurityEventOut(WireModel):
 	"""What one caller tried on one route in one minute, and how often."""
 
 	id: IdText

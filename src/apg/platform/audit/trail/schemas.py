@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import IdText, Moment
+from apg.kernel.web.wire import IdText, Moment, WireModel
 
 OPERATIONS = (
 	("insert", "Created"),
@@ -59,7 +57,7 @@ TRAIL_EXPORT = ListSpec(
 )
 
 
-class EntryOut(BaseModel):
+class EntryOut(WireModel):
 	"""One change of one row, or one bulk change.
 
 	`before` and `after` hold the changed columns of an update, all of them of an insert or delete;

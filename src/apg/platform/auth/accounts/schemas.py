@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from apg.kernel.web.wire import IdText, Line, Moment
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel
 from apg.platform.auth.users.schemas import (
 	DisplayName,
 	Email,
@@ -21,7 +21,7 @@ Secret = Annotated[str, StringConstraints(min_length=20, max_length=200)]
 TenantName = Annotated[Line, StringConstraints(min_length=1, max_length=128)]
 
 
-class LoginIn(BaseModel):
+class LoginIn(WireModel):
 	"""`tenant` (slug or id) is needed by members of several; `totp` is a code or a recovery code."""
 
 	model_config = ConfigDict(
@@ -37,7 +37,7 @@ class LoginIn(BaseModel):
 	totp: Code | None = None
 
 
-class RefreshIn(BaseModel):
+class RefreshIn(WireModel):
 	model_config = ConfigDict(
 		extra="forbid",
 		json_schema_extra={"examples": [{"refresh_token": "8sAq0nYy1Qn5cX0k2l3m4n5o6p7q8r9s"}]},
@@ -46,7 +46,7 @@ class RefreshIn(BaseModel):
 	refresh_token: Secret
 
 
-class SwitchIn(BaseModel):
+class SwitchIn(WireModel):
 	"""The other tenant, by slug or id."""
 
 	model_config = ConfigDict(
@@ -56,7 +56,7 @@ class SwitchIn(BaseModel):
 	tenant: TenantName
 
 
-class TokenUser(BaseModel):
+class TokenUser(WireModel):
 	id: IdText
 	username: str
 	display_name: str
@@ -64,7 +64,7 @@ class TokenUser(BaseModel):
 	roles: list[str]
 
 
-class TokensOut(BaseModel):
+class TokensOut(WireModel):
 	"""`expires_in` counts seconds of the access token; the refresh token is good for one exchange.
 
 	`must_change_password` and `must_enrol_totp` say why a session may do nothing else yet.
@@ -81,7 +81,7 @@ class TokensOut(BaseModel):
 	must_enrol_totp: bool
 
 
-class PasswordIn(BaseModel):
+class PasswordIn(WireModel):
 	model_config = ConfigDict(
 		extra="forbid",
 		json_schema_extra={
@@ -95,7 +95,7 @@ class PasswordIn(BaseModel):
 	new_password: NewPassword
 
 
-class ProfilePatch(BaseModel):
+class ProfilePatch(WireModel):
 	"""What everybody may change of his own account."""
 
 	model_config = ConfigDict(
@@ -107,7 +107,7 @@ class ProfilePatch(BaseModel):
 	locale: LocaleName | None = None
 
 
-class AccountOut(BaseModel):
+class AccountOut(WireModel):
 	"""One's own account."""
 
 	id: IdText
@@ -124,7 +124,7 @@ class AccountOut(BaseModel):
 	tenant: str
 
 
-class ResetIn(BaseModel):
+class ResetIn(WireModel):
 	model_config = ConfigDict(
 		extra="forbid", json_schema_extra={"examples": [{"username": "alice@example.org"}]}
 	)
@@ -132,7 +132,7 @@ class ResetIn(BaseModel):
 	username: Annotated[str, StringConstraints(min_length=1, max_length=254)]
 
 
-class ResetCompleteIn(BaseModel):
+class ResetCompleteIn(WireModel):
 	model_config = ConfigDict(
 		extra="forbid",
 		json_schema_extra={
@@ -149,7 +149,7 @@ class ResetCompleteIn(BaseModel):
 	password: NewPassword
 
 
-class InvitationIn(BaseModel):
+class InvitationIn(WireModel):
 	"""Whom to invite, and what he may do here."""
 
 	model_config = ConfigDict(
@@ -173,7 +173,7 @@ class InvitationIn(BaseModel):
 	valid_until: Moment | None = None
 
 
-class InvitationOut(BaseModel):
+class InvitationOut(WireModel):
 	"""An open invitation; `link` is there once, and only when no mail could be sent."""
 
 	id: IdText
@@ -187,7 +187,7 @@ class InvitationOut(BaseModel):
 	link: str | None = None
 
 
-class AcceptIn(BaseModel):
+class AcceptIn(WireModel):
 	"""Somebody without an account chooses a password; who has one shows it (and the second factor)."""
 
 	model_config = ConfigDict(
@@ -209,20 +209,20 @@ class AcceptIn(BaseModel):
 	totp: Code | None = None
 
 
-class TotpOut(BaseModel):
+class TotpOut(WireModel):
 	"""What an authenticator app needs; shown until it is confirmed."""
 
 	secret: str
 	uri: str
 
 
-class CodeIn(BaseModel):
+class CodeIn(WireModel):
 	model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "123456"}]})
 
 	code: Code
 
 
-class TotpOffIn(BaseModel):
+class TotpOffIn(WireModel):
 	model_config = ConfigDict(
 		extra="forbid", json_schema_extra={"examples": [{"password": "the words you chose"}]}
 	)
@@ -230,20 +230,20 @@ class TotpOffIn(BaseModel):
 	password: Typed
 
 
-class RecoveryOut(BaseModel):
+class RecoveryOut(WireModel):
 	"""Ten codes, each good once; shown this one time."""
 
 	recovery_codes: list[str]
 
 
-class LinkOut(BaseModel):
+class LinkOut(WireModel):
 	"""A link that lets its bearer in once."""
 
 	link: str | None
 	expires_at: Moment
 
 
-class SessionOut(BaseModel):
+class SessionOut(WireModel):
 	id: IdText
 	kind: Annotated[str, Field(description="page (a browser) or api (a program)")]
 	address: str

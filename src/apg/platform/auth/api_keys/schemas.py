@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from apg.kernel.web.wire import IdText, Line, Moment
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel
 
 Scopes = Annotated[
 	list[Annotated[Line, StringConstraints(min_length=1, max_length=200)]],
@@ -12,7 +12,7 @@ Scopes = Annotated[
 ]
 
 
-class ApiKeyIn(BaseModel):
+class ApiKeyIn(WireModel):
 	"""A key for oneself. Scopes in any spelling; `*` is all that the owner may do at the time."""
 
 	model_config = ConfigDict(
@@ -27,7 +27,7 @@ class ApiKeyIn(BaseModel):
 	expires_at: Moment | None = None
 
 
-class ApiKeyOut(BaseModel):
+class ApiKeyOut(WireModel):
 	"""A key without its secret; `hint` is how it begins."""
 
 	id: IdText

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import ConfigDict, StringConstraints, model_validator
 
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Moment, formed
+from apg.kernel.web.wire import Moment, WireModel, formed
 from apg.platform.auth.accounts.schemas import Code, Typed
 
 Subject = Annotated[
@@ -15,7 +15,7 @@ Subject = Annotated[
 ]
 
 
-class ConfirmIn(BaseModel):
+class ConfirmIn(WireModel):
 	"""Password or code of the authenticator app, and the hash of what is to be signed with it."""
 
 	model_config = ConfigDict(
@@ -41,7 +41,7 @@ class ConfirmIn(BaseModel):
 		return self
 
 
-class ConfirmationOut(BaseModel):
+class ConfirmationOut(WireModel):
 	"""The proof, shown this once; good for one signature until `expires_at`."""
 
 	proof: str

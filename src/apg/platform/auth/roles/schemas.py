@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from apg.kernel.web.wire import IdText, Line, Moment
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel
 
 RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 Title = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -13,7 +13,7 @@ Rights = Annotated[
 ]
 
 
-class RoleIn(BaseModel):
+class RoleIn(WireModel):
 	"""A new role. Rights in any spelling: `plm.products.read`, `esg:metrics:create`, `plm.*`."""
 
 	model_config = ConfigDict(
@@ -36,7 +36,7 @@ class RoleIn(BaseModel):
 	requires_totp: bool = False
 
 
-class RolePatch(BaseModel):
+class RolePatch(WireModel):
 	"""What may change of a role; fields left out stay."""
 
 	model_config = ConfigDict(
@@ -49,7 +49,7 @@ class RolePatch(BaseModel):
 	requires_totp: bool | None = None
 
 
-class RoleOut(BaseModel):
+class RoleOut(WireModel):
 	"""A role with the number of members that have it."""
 
 	id: IdText
@@ -64,7 +64,7 @@ class RoleOut(BaseModel):
 	version: int
 
 
-class PermissionOut(BaseModel):
+class PermissionOut(WireModel):
 	"""A right that can be given."""
 
 	name: str

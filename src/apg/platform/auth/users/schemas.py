@@ -3,11 +3,11 @@
 import unicodedata
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from apg.kernel.texts import _
-from apg.kernel.web.wire import IdText, Line, Moment
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel
 from apg.platform.auth.passwords import password_problem
 
 
@@ -50,7 +50,7 @@ RoleNames = Annotated[
 ]
 
 
-class UserIn(BaseModel):
+class UserIn(WireModel):
 	"""A new account with a first password, which the person has to change at the first sign-in."""
 
 	model_config = ConfigDict(
@@ -78,7 +78,7 @@ class UserIn(BaseModel):
 	valid_until: Moment | None = None
 
 
-class UserPatch(BaseModel):
+class UserPatch(WireModel):
 	"""What an administrator may change; fields left out stay.
 
 	Name, address and language belong to the account and can be changed where it is at home.
@@ -97,7 +97,7 @@ class UserPatch(BaseModel):
 	valid_until: Moment | None = None
 
 
-class UserOut(BaseModel):
+class UserOut(WireModel):
 	"""A member of the tenant."""
 
 	id: IdText
@@ -116,7 +116,7 @@ class UserOut(BaseModel):
 	version: int
 
 
-class CheckIn(BaseModel):
+class CheckIn(WireModel):
 	"""The right whole in `permission`, or as `resource` and `action`; any spelling of the guides."""
 
 	model_config = ConfigDict(
@@ -139,5 +139,5 @@ class CheckIn(BaseModel):
 	tenant_id: Annotated[Line, StringConstraints(max_length=200)] | None = None
 
 
-class CheckOut(BaseModel):
+class CheckOut(WireModel):
 	authorized: bool

@@ -1,10 +1,10 @@
 """What is given of a message, and what may be asked of it."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from apg.contracts.notifications import Priority
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import IdText, Moment
+from apg.kernel.web.wire import IdText, Moment, WireModel
 
 PRIORITIES = tuple((one.value, one.value.capitalize()) for one in Priority)
 COLUMNS = (
@@ -32,7 +32,7 @@ INBOX_API = ListSpec(
 )
 
 
-class MessageOut(BaseModel):
+class MessageOut(WireModel):
 	"""A message to the caller."""
 
 	id: IdText
@@ -46,7 +46,7 @@ class MessageOut(BaseModel):
 	version: int
 
 
-class MessagePatch(BaseModel):
+class MessagePatch(WireModel):
 	"""Read, or unread again."""
 
 	model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"read": True}]})
@@ -54,7 +54,7 @@ class MessagePatch(BaseModel):
 	read: bool
 
 
-class MarkedOut(BaseModel):
+class MarkedOut(WireModel):
 	"""How many messages were unread before."""
 
 	marked: int

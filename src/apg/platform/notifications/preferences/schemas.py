@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from apg.kernel.texts import N_, _
-from apg.kernel.web.wire import Line, Moment, formed
+from apg.kernel.web.wire import Line, Moment, WireModel, formed
 
 CHOICES = (("at_once", N_("At once")), ("daily", N_("Once a day")), ("never", N_("Never")))
 Kind = Annotated[
@@ -16,7 +16,7 @@ Kind = Annotated[
 Mailed = Literal["at_once", "daily", "never"]
 
 
-class PreferencesIn(BaseModel):
+class PreferencesIn(WireModel):
 	"""All choices of the caller: kind → at_once, daily or never; what is not named has none."""
 
 	model_config = ConfigDict(
@@ -27,7 +27,7 @@ class PreferencesIn(BaseModel):
 	mail: Annotated[dict[Kind, Mailed], Field(max_length=100)]
 
 
-class PreferenceOut(BaseModel):
+class PreferenceOut(WireModel):
 	"""A choice of the caller's."""
 
 	kind: str

@@ -3,34 +3,33 @@
 from typing import Annotated, Any
 
 from fastapi import Request, Response
-from pydantic import BaseModel
 
 from apg.kernel.errors import NotFound, Unauthenticated
 from apg.kernel.observe import may_read_metrics
 from apg.kernel.web.envelopes import bare
 from apg.kernel.web.guarded_route import Router, allow, public, runtime_of
-from apg.kernel.web.wire import to_wire
+from apg.kernel.web.wire import WireModel, to_wire
 from apg.kernel.work import Work
 from apg.platform.operations.health import probes, service
 from apg.platform.operations.permissions import HEALTH_READ
 
 
-class Alive(BaseModel):
+class Alive(WireModel):
 	status: str
 
 
-class Ready(BaseModel):
+class Ready(WireModel):
 	status: str
 	missing: dict[str, str]
 
 
-class Finding(BaseModel):
+class Finding(WireModel):
 	status: str
 	message: str
 	details: dict[str, Any]
 
 
-class HealthOut(BaseModel):
+class HealthOut(WireModel):
 	status: str
 	checks: dict[str, Finding]
 	timestamp: str

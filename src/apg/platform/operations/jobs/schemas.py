@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import Moment
+from apg.kernel.web.wire import Moment, WireModel
 
 JOB_STATES = (
 	("waiting", "Waiting"),
@@ -67,7 +65,7 @@ FAILURES_API = ListSpec(
 )
 
 
-class JobOut(BaseModel):
+class JobOut(WireModel):
 	"""A task of the company; `done` of `total` steps at `rate` per second where it tells them."""
 
 	id: int
@@ -85,7 +83,7 @@ class JobOut(BaseModel):
 	cancel_requested: bool
 
 
-class FailureOut(BaseModel):
+class FailureOut(WireModel):
 	"""An event that one of its readers could not handle."""
 
 	id: str

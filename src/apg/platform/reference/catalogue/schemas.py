@@ -1,11 +1,9 @@
 """What is given of units."""
 
-from pydantic import BaseModel
-
-from apg.kernel.web.wire import Amount
+from apg.kernel.web.wire import Amount, WireModel
 
 
-class UnitOut(BaseModel):
+class UnitOut(WireModel):
 	"""A unit: one of it is `factor` of the base of its dimension, exactly, as a fraction."""
 
 	symbol: str
@@ -16,7 +14,7 @@ class UnitOut(BaseModel):
 	aliases: list[str]
 
 
-class ConvertedOut(BaseModel):
+class ConvertedOut(WireModel):
 	"""A value in two units; the result is rounded half to even to 20 significant digits."""
 
 	value: Amount

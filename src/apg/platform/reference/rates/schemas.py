@@ -4,11 +4,11 @@ from datetime import date as Date
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, StringConstraints, field_validator, model_validator
 
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import Amount, Day, IdText, Line, formed
+from apg.kernel.web.wire import Amount, Day, IdText, Line, WireModel, formed
 
 Code = Annotated[
 	str, formed("[A-Z]{3}", lambda: _("Give the three capital letters of a currency, like USD."))
@@ -41,7 +41,7 @@ RATES_API = ListSpec(
 )
 
 
-class CurrencyOut(BaseModel):
+class CurrencyOut(WireModel):
 	"""A currency; `digits` are those of its minor unit."""
 
 	code: Code
@@ -50,7 +50,7 @@ class CurrencyOut(BaseModel):
 	is_active: bool
 
 
-class RateIn(BaseModel):
+class RateIn(WireModel):
 	"""A rate of the company's own: one euro is `units_per_eur` of the currency from `date` on.
 
 	Without `valid_until` it holds for ten days, as a published one does.
@@ -109,7 +109,7 @@ class RateIn(BaseModel):
 		return self
 
 
-class RateOut(BaseModel):
+class RateOut(WireModel):
 	"""A rate. `id` is there for the company's own only, `file_sha256` for published ones only."""
 
 	id: IdText | None
@@ -123,7 +123,7 @@ class RateOut(BaseModel):
 	version: int
 
 
-class RateOnOut(BaseModel):
+class RateOnOut(WireModel):
 	"""The rate that holds on a day, and the day it is of."""
 
 	currency: Code
@@ -133,7 +133,7 @@ class RateOnOut(BaseModel):
 	own: bool
 
 
-class RatesOnOut(BaseModel):
+class RatesOnOut(WireModel):
 	"""The rates that hold on a day; `missing` are currencies that have none then."""
 
 	date: Day

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, RootModel, StringConstraints
+from pydantic import ConfigDict, RootModel, StringConstraints
+
+from apg.kernel.web.wire import WireModel
 
 Short = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -13,7 +15,7 @@ class Switches(RootModel[dict[Short, bool]]):
 	model_config = ConfigDict(json_schema_extra={"examples": [{"esg": True, "plm": True}]})
 
 
-class CapabilityOut(BaseModel):
+class CapabilityOut(WireModel):
 	"""An installed capability, as its manifest describes it and as the tenant has it."""
 
 	id: str
@@ -36,14 +38,14 @@ class CapabilityOut(BaseModel):
 	enabled: bool
 
 
-class LeftOut(BaseModel):
+class LeftOut(WireModel):
 	"""A capability that is installed but does not fit; the reasons say what to do."""
 
 	name: str
 	reasons: list[str]
 
 
-class CapabilitiesOut(BaseModel):
+class CapabilitiesOut(WireModel):
 	"""All capabilities of the installation."""
 
 	platform_version: str

@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from apg.kernel.database import dump_json
 from apg.kernel.texts import _
-from apg.kernel.web.wire import Amount, IdText, Line, Moment, formed
+from apg.kernel.web.wire import Amount, IdText, Line, Moment, WireModel, formed
 
 SLUG = "[a-z0-9]+(-[a-z0-9]+)*"
 SETTINGS_LIMIT = 32_768
@@ -39,7 +39,7 @@ SettingName = Annotated[
 ]
 
 
-class TenantIn(BaseModel):
+class TenantIn(WireModel):
 	"""A new tenant, as the operator's command gives it."""
 
 	model_config = ConfigDict(extra="forbid")
@@ -50,7 +50,7 @@ class TenantIn(BaseModel):
 	locale: Locale = "en"
 
 
-class TenantPatch(BaseModel):
+class TenantPatch(WireModel):
 	"""What an administrator may change. In `settings` and `ai_configuration` only the keys given
 	change, and null removes one."""
 
@@ -115,7 +115,7 @@ class TenantPatch(BaseModel):
 		return value
 
 
-class TenantOut(BaseModel):
+class TenantOut(WireModel):
 	"""A tenant as it is read."""
 
 	id: IdText

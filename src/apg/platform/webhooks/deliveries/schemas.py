@@ -1,9 +1,9 @@
 """What is given of a delivery, and which may be sent again."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import IdText, Moment
+from apg.kernel.web.wire import IdText, Moment, WireModel
 
 STATES = (
 	("waiting", "Waiting"),
@@ -41,7 +41,7 @@ LIST_API = ListSpec(
 )
 
 
-class DeliveryOut(BaseModel):
+class DeliveryOut(WireModel):
 	"""One delivery: how it stands, the status and the first 200 characters of the last answer."""
 
 	id: IdText
@@ -63,7 +63,7 @@ class DeliveryOut(BaseModel):
 	next_at: Moment
 
 
-class ReplayIn(BaseModel):
+class ReplayIn(WireModel):
 	"""Deliveries that were given up, of one webhook or all, the oldest first."""
 
 	model_config = ConfigDict(
@@ -78,7 +78,7 @@ class ReplayIn(BaseModel):
 	limit: int = Field(default=1_000, ge=1, le=1_000)
 
 
-class ReplayedOut(BaseModel):
+class ReplayedOut(WireModel):
 	"""How many are on their way again."""
 
 	replayed: int

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from apg.kernel.texts import _
 from apg.kernel.web.lists import Column, Filter, ListSpec
-from apg.kernel.web.wire import IdText, Line, Moment, formed
+from apg.kernel.web.wire import IdText, Line, Moment, WireModel, formed
 
 COLUMNS = (
 	Column("name", "Name", sortable=True),
@@ -39,7 +39,7 @@ Pattern = Annotated[
 Patterns = Annotated[list[Pattern], Field(min_length=1, max_length=50)]
 
 
-class WebhookIn(BaseModel):
+class WebhookIn(WireModel):
 	"""A webhook of one's own; `events` are names, beginnings such as `plm.product.*`, or `*`."""
 
 	model_config = ConfigDict(
@@ -61,7 +61,7 @@ class WebhookIn(BaseModel):
 	is_active: bool = True
 
 
-class WebhookPatch(BaseModel):
+class WebhookPatch(WireModel):
 	"""Whoever changes where or what is sent becomes the owner: what goes out is what he may read."""
 
 	model_config = ConfigDict(
@@ -74,7 +74,7 @@ class WebhookPatch(BaseModel):
 	is_active: bool | None = None
 
 
-class WebhookOut(BaseModel):
+class WebhookOut(WireModel):
 	"""A webhook without its secrets; `standing` is ok, failing, paused (tried again later) or off."""
 
 	id: IdText
@@ -98,7 +98,7 @@ class NewWebhookOut(WebhookOut):
 	secret: str
 
 
-class EventKindOut(BaseModel):
+class EventKindOut(WireModel):
 	"""An event a webhook of the caller's may carry."""
 
 	name: str
