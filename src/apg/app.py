@@ -1,6 +1,7 @@
 """The composition root: discover, compose, mount. The only module that knows everybody."""
 
 import asyncio
+import warnings
 from contextlib import AsyncExitStack, suppress
 from functools import cache
 from typing import TYPE_CHECKING
@@ -53,11 +54,17 @@ def make_runtime(settings: Settings, *, role: str = "apg_app") -> Runtime:
 
 def make_app(settings: Settings | None = None) -> "FastAPI":
 	"""The web application; uvicorn calls it as a factory."""
+	from pydantic.warnings import UnsupportedFieldAttributeWarning
+
 	from apg.api_pages import document_pages
 	from apg.kernel.mounting import mount
 	from apg.kernel.web.rate_limits import DatabaseLeases, RateBudget, RateLimiter
 	from apg.platform.auth import starting as auth
 	from apg.platform.operations import telemetry
+
+	# Fields of FastAPI have aliases that it alone reads. It silences this where it makes them; ours
+	# are made when they are first needed.
+	warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
 
 	chosen = settings or Settings()
 
