@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-HEAVY = ("numpy", "psycopg", "openpyxl", "procrastinate", "pandas", "numba", "reportlab", "lxml")
+HEAVY = (
+	*("numpy", "psycopg", "openpyxl", "procrastinate", "pandas", "numba", "reportlab", "lxml"),
+	*("python_calamine", "defusedxml", "segno"),
+)
 
 
 def test_a_web_process_comes_up_without_the_heavy_libraries() -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from apg.capabilities.plm.imports import columns, kicad, step, workbook
+from apg.capabilities.plm.imports import columns
 from apg.capabilities.plm.imports.bom_rows import read_bom
 from apg.capabilities.plm.imports.columns import ColumnMapping, Field, normalised
 from apg.capabilities.plm.imports.inventree import SCHEME, read_fixture
@@ -116,6 +116,9 @@ def read_path(
 ) -> FileRead:
 	"""Reads all of it, in a confined process. `choices` are a person's corrections, heading → field;
 	`remembered` those of earlier files by the signature of their headings. Raises Unreadable."""
+	# Here, so that no other process loads what reads workbooks and XML.
+	from apg.capabilities.plm.imports import kicad, step, workbook
+
 	where, kind = Path(path), Form(form)
 	source = options.source_of(kind)
 	if kind is Form.INVENTREE:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import segno
 from fastapi import Request, Response
 from markupsafe import Markup
 
@@ -100,6 +99,8 @@ async def switch(request: Request, work: Annotated[Work, signed_in()]) -> Respon
 
 def _picture(uri: str) -> Markup:
 	"""The QR code as SVG of rectangles alone; on white, so that it can be read on a dark page."""
+	import segno
+
 	return Markup(segno.make(uri).svg_inline(scale=5, border=4, light="#fff"))  # noqa: S704
 
 
